@@ -1,0 +1,28 @@
+package deps
+
+import (
+	_ "cuelang.org/go/cue/cuecontext"
+	_ "cuelang.org/go/cue/load"
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam"
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/io/rtrackers/offsetrange"
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/prism"
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal/extworker"
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/runners/universal/runnerlib"
+	_ "github.com/apache/beam/sdks/v2/go/pkg/beam/testing/passert"
+	_ "github.com/gomlx/compute/gobackend"
+	_ "github.com/gomlx/gomlx/core/graph"
+	_ "github.com/google/cel-go/cel"
+	_ "github.com/google/cel-go/ext"
+	_ "github.com/google/go-cmp/cmp"
+	_ "github.com/klauspost/compress/zstd"
+	_ "github.com/parquet-go/parquet-go"
+	_ "github.com/rogpeppe/go-internal/testscript"
+	_ "github.com/rogpeppe/go-internal/txtar"
+	_ "github.com/spf13/cobra"
+	_ "golang.org/x/image/draw"
+	_ "golang.org/x/term"
+	_ "golang.org/x/text/unicode/norm"
+	_ "gonum.org/v1/gonum/mathext"
+	_ "gonum.org/v1/gonum/stat"
+	_ "gonum.org/v1/gonum/stat/distuv"
+)

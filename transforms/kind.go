@@ -1,0 +1,72 @@
+package transforms
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+)
+
+// Kind is an entry of the kind table. Its name is the definition's in the CUE
+// schema, and its ports are the ones the definition has.
+type Kind struct {
+	Name    string
+	Inputs  []string // names of the input ports; none for a source
+	Outputs []string // names of the output ports; none for a sink
+	// New makes a node from the node's configuration: a JSON object that has
+	// the fields of the CUE definition, defaults filled in, ports left out.
+	New func(config []byte) (Node, error)
+}
+
+// Names of ports that several kinds have.
+const (
+	In      = "in"
+	Out     = "out"
+	Else    = "else"
+	Rejects = "rejects"
+)
+
+var table = map[string]Kind{}
+
+// Register adds a kind to the table; it is called from init functions and
+// panics when the name is taken.
+func Register(k Kind) {
+	if _, taken := table[k.Name]; taken {
+		panic("transforms: kind " + k.Name + " registered twice")
+	}
+	table[k.Name] = k
+}
+
+// Lookup finds a kind by name.
+func Lookup(name string) (Kind, bool) {
+	k, ok := table[name]
+	return k, ok
+}
+
+// Kinds lists the table, sorted by name.
+func Kinds() []Kind {
+	return slices.SortedFunc(maps.Values(table), func(a, b Kind) int {
+		return bytes.Compare([]byte(a.Name), []byte(b.Name))
+	})
+}
+
+// Decode fills the typed config from a node's JSON configuration and refuses
+// fields that the config lacks.
+func Decode(config []byte, into any) error {
+	d := json.NewDecoder(bytes.NewReader(config))
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		var wrong *json.UnmarshalTypeError
+		if errors.As(err, &wrong) {
+			return &FieldError{Field: wrong.Field, Message: fmt.Sprintf("want %s, have %s", wrong.Type, wrong.Value)}
+		}
+		return err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return errors.New("configuration goes on after its end")
+	}
+	return nil
+}

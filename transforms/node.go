@@ -1,0 +1,195 @@
+package transforms
+
+import (
+	"context"
+	"iter"
+
+	"penstock.dev/data"
+)
+
+// Node is a configured kind.
+type Node interface {
+	// Columns tells the schema of every output port from those of the inputs.
+	// It is called before anything runs, by the checker and the drawn graph, and
+	// once more when the pipeline is laid out; it may look at the head of input
+	// files but starts nothing. What is wrong with the node's fields comes as a
+	// *FieldError, several of them joined by errors.Join.
+	//
+	// The rejects port is left out: its schema is the input's with the columns
+	// of RejectFields, and the engine knows it.
+	Columns(in Ports) (Ports, error)
+}
+
+// Ports are the schemas at a node's ports. An input port that takes a list
+// (Union) occurs once for each element, in order.
+type Ports []Port
+
+// Port is a port's name with the schema of the records that pass it.
+type Port struct {
+	Name   string
+	Schema *data.Schema
+}
+
+// Get is the schema at the named port, nil if there is none.
+func (p Ports) Get(name string) *data.Schema {
+	for _, q := range p {
+		if q.Name == name {
+			return q.Schema
+		}
+	}
+	return nil
+}
+
+// OutPort is what a node with the single output port "out" returns from Columns.
+func OutPort(s *data.Schema) Ports { return Ports{{Out, s}} }
+
+// Emit hands a record to an output port. It is called from the goroutine that
+// called the node.
+type Emit func(port string, r *data.Record)
+
+// Row is a node that looks at one record at a time: filters, derived columns,
+// model scores. An error rejects the row (see [Reject]) unless it is [Fatal];
+// a row for which nothing is emitted counts as filtered.
+type Row interface {
+	Node
+	Process(ctx context.Context, r *data.Record, emit Emit) error
+}
+
+// Windowed is a Row that works hard or waits: the engine calls Process for up
+// to Window rows at once, each in its own goroutine, and emits the results in
+// the order of the input. Model kinds hand their row to the model's shared
+// batcher and wait there.
+type Windowed interface {
+	Row
+	Window() int // at least 1
+}
+
+// Source reads records from outside. It is divided into splits, which may be
+// read anywhere, in any order, more than once.
+type Source interface {
+	Node
+	// Splits lists what there is to read, in the order of the input.
+	Splits(ctx context.Context) ([]Split, error)
+	// Read reads one split. It stops when emit returns an error and returns
+	// that error. A row that cannot be read goes to reject and costs only itself.
+	Read(ctx context.Context, s Split, emit func(*data.Record) error, reject func(*Rejected)) error
+}
+
+// Split is a part of a source: rows of a file. Order of the records read from
+// it begins at Order and grows by one for each row.
+type Split struct {
+	Path       string `json:"path"`
+	Name       string `json:"name"` // the path as record ids show it: relative, the same on every machine
+	Begin, End int64  // row groups or bytes, as the source counts
+	FirstRow   int64  // number of the split's first row in its file, if the source knows it
+	Order      int64
+	Rows       int64 // expected number of rows, 0 if unknown
+}
+
+// Sink writes records. Each bundle of records goes to a shard of its own under
+// a temporary name; when all are written, Commit makes them visible at once.
+type Sink interface {
+	Node
+	// Create opens a shard. attempt is unique: a bundle that is tried again
+	// gets another.
+	Create(ctx context.Context, run Run, attempt string) (ShardWriter, error)
+	// Commit puts the shards, sorted by First, in place of the previous output.
+	// shards is empty when there were no records. A commit that is repeated
+	// after it succeeded must succeed.
+	Commit(ctx context.Context, run Run, shards []Shard) error
+}
+
+// Run is what a sink may know of the run it writes for.
+type Run struct {
+	ID         string            // unique to the run
+	Schema     *data.Schema      // of the sink's input
+	Provenance map[string]string // for the output's metadata: versions, hashes, parameters
+}
+
+// ShardWriter writes one shard, from one goroutine.
+type ShardWriter interface {
+	Write(r *data.Record) error
+	// Close completes the shard and makes it durable.
+	Close() (Shard, error)
+	// Abort removes what was written.
+	Abort()
+}
+
+// Shard is a completed part of a sink's output that Commit has not yet placed.
+type Shard struct {
+	Path  string   // of the temporary file
+	Paths []string `json:",omitempty"` // when the shard was rolled over several files, in order
+	Rows  int64
+	Bytes int64
+	First int64 // smallest Order
+}
+
+// Combiner is an aggregation: records are added to accumulators, one for each
+// bundle, whose encodings are merged into one that emits the result. Groups are
+// the accumulator's own business. Its output must not depend on how records
+// were divided among accumulators, up to the rounding of sums.
+type Combiner interface {
+	Node
+	NewAccumulator() Accumulator
+}
+
+// Accumulator collects records. It is used by one goroutine at a time.
+type Accumulator interface {
+	Add(r *data.Record) error
+	Marshal() ([]byte, error)
+	Merge(other []byte) error
+	// Emit emits the result, sorted by group so that it is always the same.
+	Emit(ctx context.Context, emit Emit) error
+}
+
+// Global is a node that needs all records of its inputs at once: joins, sorts,
+// duplicates, clusters. The engine spills the inputs to disk and calls Run once.
+type Global interface {
+	Node
+	Run(ctx context.Context, in Inputs, emit Emit) error
+}
+
+// Inputs are the complete inputs of a Global. Rows may be iterated as often as
+// needed; they come by Order, and among equals in the order they arrived.
+type Inputs interface {
+	// Rows are the records at an input port, in order.
+	Rows(port string) iter.Seq2[*data.Record, error]
+	// Count is the number of records at an input port.
+	Count(port string) int64
+}
+
+// Opener is a node that needs something before the first row, such as a model:
+// Open is called once a process and run, before any other work.
+type Opener interface {
+	Open(ctx context.Context) error
+}
+
+// Closer is a node that holds something: Close is called once after the run.
+type Closer interface {
+	Close() error
+}
+
+// Metered is a node that measured something worth a place in the report, read
+// after the run: device seconds, batch fill, text lengths.
+type Metered interface {
+	Metrics() []Metric
+}
+
+// Metric is a named figure of a node, with a histogram where it has one.
+type Metric struct {
+	Name   string    `json:"name"`
+	Value  float64   `json:"value"`
+	Unit   string    `json:"unit,omitempty"`  // "s", "tokens", "1" (a ratio)
+	Edges  []float64 `json:"edges,omitempty"` // of the histogram, one more than Counts
+	Counts []int64   `json:"counts,omitempty"`
+}
+
+// Modelled is a node that uses models; their hashes are part of provenance.
+type Modelled interface {
+	Models() []ModelUse
+}
+
+// ModelUse names a model that a node opened.
+type ModelUse struct {
+	Ref, Hash, Description string
+}
