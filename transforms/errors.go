@@ -7,11 +7,21 @@ import (
 	"penstock.dev/data"
 )
 
+// Codes of field errors that kinds share; the checker turns them into the codes
+// that users see.
+const (
+	MissingColumn = "missing-column" // a column that the input does not have
+	ColumnType    = "column-type"    // a column of another type than the kind needs
+	ColumnTwice   = "column-twice"   // a column that the input has already
+	BadExpression = "expression"     // an expression that does not compile
+	NoResource    = "resource"       // a file or model that cannot be opened
+)
+
 // FieldError is a mistake in a node's configuration, found before the run. The
 // checker reports it at the field in the user's file.
 type FieldError struct {
 	Field   string // dotted path within the node: "where", "columns.score"; empty for the node
-	Code    string // a code of package specs, empty for the general one
+	Code    string // one of the above, empty for anything else
 	Message string
 	Hint    string // what would mend it, if that is known
 }

@@ -158,6 +158,19 @@ type Inputs interface {
 	Count(port string) int64
 }
 
+// Unbounded is a Source that may never end, such as a subscription.
+type Unbounded interface {
+	Source
+	Unbounded() bool
+}
+
+// StreamSink is a Sink that makes records visible as they come and so may stand
+// behind an unbounded source.
+type StreamSink interface {
+	Sink
+	Streams()
+}
+
 // Opener is a node that needs something before the first row, such as a model:
 // Open is called once a process and run, before any other work.
 type Opener interface {
@@ -182,6 +195,15 @@ type Metric struct {
 	Unit   string    `json:"unit,omitempty"`  // "s", "tokens", "1" (a ratio)
 	Edges  []float64 `json:"edges,omitempty"` // of the histogram, one more than Counts
 	Counts []int64   `json:"counts,omitempty"`
+}
+
+// Evaluator is a node whose result belongs in the report, whether or not the
+// graph takes its rows.
+type Evaluator interface {
+	Node
+	// Evaluations is the result in the JSON form of the report's evaluations;
+	// nil before the run.
+	Evaluations() []byte
 }
 
 // Modelled is a node that uses models; their hashes are part of provenance.

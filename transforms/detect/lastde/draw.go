@@ -77,7 +77,7 @@ func (s *Scratch) accumulate(logits []float32, logSumExp float64) float64 {
 	for start := 0; start < len(logits); start += drawBlock {
 		sum := 0.0
 		for _, logit := range logits[start:min(start+drawBlock, len(logits))] {
-			sum += math.Exp(float64(logit) - logSumExp)
+			sum += exponential(float64(logit) - logSumExp)
 		}
 		total += sum
 		s.cumulative = append(s.cumulative, total)
@@ -98,7 +98,7 @@ func (s *Scratch) locate(logits []float32, logSumExp, target float64) int {
 	start := block * drawBlock
 	possible := start
 	for v := start; v < min(start+drawBlock, len(logits)); v++ {
-		p := math.Exp(float64(logits[v]) - logSumExp)
+		p := exponential(float64(logits[v]) - logSumExp)
 		if p == 0 {
 			continue
 		}

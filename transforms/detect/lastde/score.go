@@ -76,8 +76,9 @@ func (s *Scorer) Normalised(observed []float64, samples *Samples) (float64, erro
 	if samples.Count < 2 {
 		return 0, fmt.Errorf("lastde: %d samples, want 2 or more", samples.Count)
 	}
-	if samples.Length != len(observed) {
-		return 0, fmt.Errorf("lastde: samples of length %d for %d log-probabilities", samples.Length, len(observed))
+	if samples.Length != len(observed) || len(samples.LogProbs) != samples.Count*samples.Length {
+		return 0, fmt.Errorf("lastde: %d samples of length %d hold %d values, for %d observed log-probabilities",
+			samples.Count, samples.Length, len(samples.LogProbs), len(observed))
 	}
 	score, err := s.Score(observed)
 	if err != nil {
@@ -91,11 +92,11 @@ func (s *Scorer) Normalised(observed []float64, samples *Samples) (float64, erro
 		}
 		s.scores = append(s.scores, sampled)
 	}
-	spread := standardDeviation(s.scores)
-	if spread == 0 {
+	normalised := (score - mean(s.scores)) / standardDeviation(s.scores)
+	if math.IsNaN(normalised) || math.IsInf(normalised, 0) {
 		return 0, fmt.Errorf("lastde: %w (%d samples)", ErrZeroSpread, samples.Count)
 	}
-	return (score - mean(s.scores)) / spread, nil
+	return normalised, nil
 }
 
 func (s *Scorer) check(l []float64) error {

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
 FORMS = [
     "Write a news report of about 150 words about {}.",
@@ -129,7 +129,9 @@ def main():
     torch.set_num_threads(arguments.threads)
     place = {"pretrained_model_name_or_path": arguments.gguf.parent, "gguf_file": arguments.gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**place)
-    model = AutoModelForCausalLM.from_pretrained(**place, dtype=torch.bfloat16).eval()
+    model = AutoModelForCausalLM.from_pretrained(
+        **place, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16,
+        attn_implementation="eager").eval()
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
 
     started, tokens = time.time(), 0
