@@ -1,0 +1,197 @@
+package graphs
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock.dev/data"
+	"penstock.dev/transforms"
+)
+
+// counts is what a node counts while it runs. Every row that enters a node
+// leaves it in one of three ways: in = passed + filtered + rejected.
+type counts struct {
+	expected                       atomic.Int64 // rows a source expects, 0 if unknown
+	in, passed, filtered, rejected atomic.Int64
+	emitted                        []atomic.Int64 // records by output port
+	busy                           atomic.Int64   // nanoseconds
+
+	mutex   sync.Mutex
+	classes map[string]*RejectClass
+}
+
+// maxExamples is the number of rejected rows that are kept for each class.
+const maxExamples = 5
+
+// RejectClass counts the rejected rows of a node that have one class.
+type RejectClass struct {
+	Class    string
+	Rows     int64
+	Examples []RejectExample
+}
+
+// RejectExample is a rejected row.
+type RejectExample struct{ Row, Message string }
+
+// take counts a row that a gathering node took in.
+func (c *counts) take(began time.Time) {
+	c.in.Add(1)
+	c.passed.Add(1)
+	c.busy.Add(int64(time.Since(began)))
+}
+
+func (c *counts) reject(r *transforms.Rejected) {
+	c.rejected.Add(1)
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.classes == nil {
+		c.classes = map[string]*RejectClass{}
+	}
+	class := c.classes[r.Class]
+	if class == nil {
+		class = &RejectClass{Class: r.Class}
+		c.classes[r.Class] = class
+	}
+	class.Rows++
+	if len(class.Examples) < maxExamples {
+		class.Examples = append(class.Examples, RejectExample{r.Record.ID.String(), r.Err})
+	}
+}
+
+// NodeCounts are the figures of a node at one moment.
+type NodeCounts struct {
+	Node, Kind, Role               string
+	Expected                       int64 // rows a source expects, 0 if unknown
+	In, Passed, Filtered, Rejected int64
+	Emitted                        map[string]int64 // records by output port
+	Busy                           time.Duration    // in the node's own code, summed over goroutines
+	Rejects                        []RejectClass    // by falling number of rows
+}
+
+// Counts are the figures of all nodes, in the order of the plan. It may be
+// called while the pipeline runs.
+func (e *Execution) Counts() []NodeCounts {
+	all := make([]NodeCounts, 0, len(e.plan.Nodes))
+	for _, n := range e.plan.Nodes {
+		all = append(all, e.nodes[n.Name].snapshot())
+	}
+	return all
+}
+
+func (l *live) snapshot() NodeCounts {
+	c := &l.counts
+	n := NodeCounts{
+		Node: l.Name, Kind: l.Kind.Name, Role: l.Role(),
+		Expected: c.expected.Load(),
+		In:       c.in.Load(), Passed: c.passed.Load(), Filtered: c.filtered.Load(), Rejected: c.rejected.Load(),
+		Emitted: map[string]int64{},
+		Busy:    time.Duration(c.busy.Load()),
+	}
+	for i, port := range l.Kind.Outputs {
+		n.Emitted[port] = c.emitted[i].Load()
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for _, class := range c.classes {
+		copied := *class
+		copied.Examples = slices.Clone(class.Examples)
+		n.Rejects = append(n.Rejects, copied)
+	}
+	slices.SortFunc(n.Rejects, func(a, b RejectClass) int {
+		if a.Rows != b.Rows {
+			return int(b.Rows - a.Rows)
+		}
+		if a.Class < b.Class {
+			return -1
+		}
+		return 1
+	})
+	return n
+}
+
+// Balance checks the accounts of a finished run: at every node the rows that
+// came in are those that passed, were filtered or were rejected; along every
+// edge as many records arrive as were sent; and no node rejected more than the
+// graph allows.
+func (e *Execution) Balance() error {
+	for _, n := range e.plan.Nodes {
+		c := e.nodes[n.Name].snapshot()
+		if c.In != c.Passed+c.Filtered+c.Rejected {
+			return &NodeError{Node: n.Name, Err: fmt.Errorf("accounts do not balance: %d rows in, but %d passed + %d filtered + %d rejected", c.In, c.Passed, c.Filtered, c.Rejected)}
+		}
+		var sent int64
+		for _, in := range n.Inputs {
+			from := e.nodes[in.From.Node]
+			sent += from.counts.emitted[from.port(in.From.Port)].Load()
+		}
+		if len(n.Inputs) > 0 && sent != c.In {
+			return &NodeError{Node: n.Name, Err: fmt.Errorf("accounts do not balance: %d records were sent to it, %d arrived", sent, c.In)}
+		}
+		if err := e.checkBudget(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Execution) checkBudget(c NodeCounts) error {
+	limit := e.plan.Graph.Run.MaxRejects
+	if c.In == 0 || float64(c.Rejected) <= limit*float64(c.In) {
+		return nil
+	}
+	why := ""
+	for i, class := range c.Rejects[:min(3, len(c.Rejects))] {
+		if i > 0 {
+			why += "; "
+		}
+		why += fmt.Sprintf("%d %s, such as row %s: %s", class.Rows, class.Class, class.Examples[0].Row, class.Examples[0].Message)
+	}
+	return &NodeError{Node: c.Node, Err: fmt.Errorf("%d of %d rows rejected, more than run.maxRejects %g allows: %s", c.Rejected, c.In, limit, why)}
+}
+
+// samples keeps the first records of every output port.
+type samples struct {
+	limit int
+	mutex sync.Mutex
+	full  atomic.Int64 // ports that have all their samples
+	ports [][]*data.Record
+}
+
+func (s *samples) init(limit int, ports []string) {
+	s.limit = limit
+	s.ports = make([][]*data.Record, len(ports))
+}
+
+func (l *live) sample(port int, r *data.Record) {
+	s := &l.samples
+	if s.limit == 0 || s.full.Load() == int64(len(s.ports)) {
+		return
+	}
+	s.mutex.Lock()
+	kept := s.ports[port]
+	if len(kept) < s.limit {
+		s.ports[port] = append(kept, r)
+	}
+	full := len(kept)+1 == s.limit
+	s.mutex.Unlock()
+	if full {
+		s.full.Add(1)
+		if l.execution.Sampled != nil {
+			l.execution.Sampled(PortRef{Node: l.Name, Port: l.Kind.Outputs[port]})
+		}
+	}
+}
+
+// Samples are the first records that left an output port, by arrival.
+func (e *Execution) Samples(ref PortRef) []*data.Record {
+	l, ok := e.nodes[ref.Node]
+	if !ok || l.port(ref.Port) < 0 {
+		return nil
+	}
+	l.samples.mutex.Lock()
+	defer l.samples.mutex.Unlock()
+	return slices.Clone(l.samples.ports[l.port(ref.Port)])
+}

@@ -1,0 +1,181 @@
+package graphs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+
+	"penstock.dev/data"
+	"penstock.dev/transforms"
+)
+
+// Execution is one run of a plan in this process. The DoFns of its pipeline
+// find it by ID, so that they share the nodes, the counters and the first error.
+type Execution struct {
+	Options
+	plan  *Plan
+	nodes map[string]*live
+	ctx   context.Context
+	stop  context.CancelFunc
+	cause atomic.Pointer[NodeError]
+}
+
+// Options say how a plan is run.
+type Options struct {
+	ID   string // unique; names temporary files
+	Work string // folder for what the run keeps to itself; it must exist
+	// Limit bounds the rows that each source reads; 0 reads all.
+	Limit int64
+	// KeepSamples is the number of records kept of every output port.
+	KeepSamples int
+	// NoSinks counts what reaches the sinks and writes nothing.
+	NoSinks bool
+	// Provenance goes into the metadata of every output.
+	Provenance map[string]string
+	// Sampled is called, if set, when a port has its full number of samples.
+	Sampled func(PortRef)
+}
+
+// NodeError says where a run failed.
+type NodeError struct {
+	Node string
+	Row  string // id of the row, empty if the error is no row's
+	Err  error
+}
+
+func (e *NodeError) Error() string {
+	if e.Row == "" {
+		return fmt.Sprintf("node %s: %v", e.Node, e.Err)
+	}
+	return fmt.Sprintf("node %s: row %s: %v", e.Node, e.Row, e.Err)
+}
+
+func (e *NodeError) Unwrap() error { return e.Err }
+
+// executions holds the runs of this process for the DoFns to find.
+var executions sync.Map
+
+// NewExecution prepares a run: it opens nothing yet. Close must be called.
+func NewExecution(ctx context.Context, p *Plan, o Options) (*Execution, error) {
+	e := &Execution{Options: o, plan: p, nodes: map[string]*live{}}
+	e.ctx, e.stop = context.WithCancel(ctx)
+	order := map[string]int64{}
+	for i, name := range p.sources() {
+		order[name] = int64(i) << sourceShift
+	}
+	for _, n := range p.Nodes {
+		l := newLive(e, n)
+		l.order = order[n.Name]
+		e.nodes[n.Name] = l
+		if n.KeepsRejects() {
+			kept, err := newRejectKeeper(e, n)
+			if err != nil {
+				return nil, err
+			}
+			e.nodes[rejectsOf(n.Name)] = kept
+		}
+		for _, port := range n.Outputs {
+			data.Know(port.Schema)
+		}
+	}
+	if _, taken := executions.LoadOrStore(e.ID, e); taken {
+		return nil, fmt.Errorf("a run with id %s is under way", e.ID)
+	}
+	return e, nil
+}
+
+// sourceShift leaves 2^56 rows to each source and 127 sources to a graph.
+const sourceShift = 56
+
+// lookup finds a node of a run for a DoFn.
+func lookup(execution, node string) (*live, error) {
+	e, ok := executions.Load(execution)
+	if !ok {
+		return nil, fmt.Errorf("run %s is not in this process", execution)
+	}
+	l, ok := e.(*Execution).nodes[node]
+	if !ok {
+		return nil, fmt.Errorf("run %s has no node %s", execution, node)
+	}
+	return l, nil
+}
+
+// Open readies the nodes that need something before the first row: models are
+// loaded here, so that a missing file fails before anything is read.
+func (e *Execution) Open() error {
+	for _, n := range e.plan.Nodes {
+		if o, ok := n.Impl.(transforms.Opener); ok {
+			if err := o.Open(e.ctx); err != nil {
+				return &NodeError{Node: n.Name, Err: err}
+			}
+		}
+	}
+	return nil
+}
+
+// Close releases what the nodes hold. The execution's figures stay readable.
+func (e *Execution) Close() error {
+	e.stop()
+	executions.Delete(e.ID)
+	var errs []error
+	for _, n := range e.plan.Nodes {
+		if c, ok := n.Impl.(transforms.Closer); ok {
+			if err := c.Close(); err != nil {
+				errs = append(errs, &NodeError{Node: n.Name, Err: err})
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Cause is the first error of a node, nil if none failed.
+func (e *Execution) Cause() error {
+	if err := e.cause.Load(); err != nil {
+		return err
+	}
+	return nil
+}
+
+// fail notes the first error and stops the work of every node.
+func (e *Execution) fail(err *NodeError) error {
+	e.cause.CompareAndSwap(nil, err)
+	e.stop()
+	return err
+}
+
+// Commit puts the outputs of all sinks in place, after the pipeline is done and
+// the accounting balances: a run that fails leaves every previous output as it
+// was. Rejects are committed even when there are more than the graph allows, for
+// they are what tells why.
+func (e *Execution) Commit(ctx context.Context) error {
+	var kept []*live
+	for _, n := range e.plan.Nodes {
+		if l, ok := e.nodes[rejectsOf(n.Name)]; ok {
+			kept = append(kept, l)
+		}
+	}
+	for _, l := range kept {
+		if err := l.commit(ctx); err != nil {
+			return err
+		}
+	}
+	if err := e.Balance(); err != nil {
+		return err
+	}
+	for _, n := range e.plan.Nodes {
+		if n.Role() == "sink" {
+			if err := e.nodes[n.Name].commit(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// spillPath is a new file name below the execution's work folder.
+func (e *Execution) spillPath(node string, n int64) string {
+	return filepath.Join(e.Work, "spill", fmt.Sprintf("%s-%s-%d", e.ID, node, n))
+}

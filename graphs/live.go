@@ -1,0 +1,354 @@
+package graphs
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"penstock.dev/data"
+	"penstock.dev/transforms"
+)
+
+// live is a node while it runs: one for a process, shared by all DoFns of the
+// node.
+type live struct {
+	*PlanNode
+	execution *Execution
+	order     int64 // of a source: what is added to the order of its records
+	rejects   *data.Schema
+	counts    counts
+	samples   samples
+	attempts  atomic.Int64
+
+	mutex  sync.Mutex
+	shards []transforms.Shard // of a sink, when all are written
+}
+
+func newLive(e *Execution, n *PlanNode) *live {
+	l := &live{PlanNode: n, execution: e}
+	l.rejects = n.Outputs.Get(transforms.Rejects)
+	l.counts.emitted = make([]atomic.Int64, len(n.Kind.Outputs))
+	l.samples.init(e.KeepSamples, n.Kind.Outputs)
+	return l
+}
+
+// ports are the outputs of a DoFn, by the index of the port in Kind.Outputs.
+type ports [maxPorts]emitter
+
+func (l *live) port(name string) int { return slices.Index(l.Kind.Outputs, name) }
+
+// send hands a record to the nodes behind a port. It reports whether there are
+// any.
+func (l *live) send(out ports, port int, r *data.Record) bool {
+	l.counts.emitted[port].Add(1)
+	l.sample(port, r)
+	name := l.Kind.Outputs[port]
+	if !l.used[name] && (name != transforms.Rejects || !l.KeepsRejects()) {
+		return false
+	}
+	out[port](r)
+	return true
+}
+
+// reject sends a refused row on its way.
+func (l *live) reject(out ports, r *transforms.Rejected) {
+	l.counts.reject(r)
+	if port := l.port(transforms.Rejects); port >= 0 {
+		l.send(out, port, transforms.RejectRecord(l.rejects, l.Name, r))
+	}
+}
+
+// guard runs a step of the node, turns a panic into an error and an error into
+// the failure of the run.
+func (l *live) guard(row string, step func() error) error {
+	err := recovered(step)
+	if err == nil {
+		return nil
+	}
+	var known *NodeError
+	if errors.As(err, &known) {
+		return known
+	}
+	return l.execution.fail(&NodeError{Node: l.Name, Row: row, Err: err})
+}
+
+// panicError is a panic of a kind's code.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+
+func recovered(step func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &panicError{p, debug.Stack()}
+		}
+	}()
+	return step()
+}
+
+// errLimit ends the reading of a source at the run's limit.
+var errLimit = errors.New("limit reached")
+
+// read reads a source from beginning to end. Beam calls it once in a bundle of
+// its own, so the counts are exact.
+func (l *live) read(out ports) error {
+	source := l.Impl.(transforms.Source)
+	return l.guard("", func() error {
+		splits, err := source.Splits(l.execution.ctx)
+		if err != nil {
+			return err
+		}
+		var expected int64
+		for _, s := range splits {
+			expected += s.Rows
+		}
+		if limit := l.execution.Limit; limit > 0 {
+			expected = min(expected, limit)
+		}
+		l.counts.expected.Store(expected)
+		for _, s := range splits {
+			if err := l.readSplit(source, s, out); err != nil {
+				if errors.Is(err, errLimit) {
+					return nil
+				}
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func (l *live) readSplit(source transforms.Source, s transforms.Split, out ports) error {
+	s.Order += l.order
+	downstream := time.Duration(0)
+	began := time.Now()
+	emit := func(r *data.Record) error {
+		if err := l.execution.ctx.Err(); err != nil {
+			return err
+		}
+		if limit := l.execution.Limit; limit > 0 && l.counts.in.Load() >= limit {
+			return errLimit
+		}
+		before := time.Now()
+		l.counts.in.Add(1)
+		l.counts.passed.Add(1)
+		l.send(out, l.port(transforms.Out), r)
+		downstream += time.Since(before)
+		return nil
+	}
+	reject := func(r *transforms.Rejected) {
+		before := time.Now()
+		l.counts.in.Add(1)
+		l.reject(out, r)
+		downstream += time.Since(before)
+	}
+	err := recovered(func() error { return source.Read(l.execution.ctx, s, emit, reject) })
+	l.counts.busy.Add(int64(time.Since(began) - downstream))
+	return err
+}
+
+// outcome is what a row node made of a row.
+type outcome struct {
+	emissions []emission
+	err       error
+}
+
+type emission struct {
+	port   int
+	record *data.Record
+}
+
+// process applies a row node to a row and times it. A panic costs the row.
+func (l *live) process(r *data.Record) (o outcome) {
+	began := time.Now()
+	o.err = recovered(func() error {
+		return l.Impl.(transforms.Row).Process(l.execution.ctx, r, func(port string, r *data.Record) {
+			i := l.port(port)
+			if i < 0 {
+				panic(fmt.Sprintf("kind %s has no port %q", l.Kind.Name, port))
+			}
+			o.emissions = append(o.emissions, emission{i, r})
+		})
+	})
+	l.counts.busy.Add(int64(time.Since(began)))
+	return o
+}
+
+// deliver counts an outcome and sends its records on: the row has passed when
+// something takes a record of it, is rejected by an error, and filtered
+// otherwise.
+func (l *live) deliver(r *data.Record, o outcome, out ports) error {
+	l.counts.in.Add(1)
+	var fault *panicError
+	switch {
+	case o.err == nil:
+	case l.execution.ctx.Err() != nil:
+		return l.guard("", func() error { return context.Cause(l.execution.ctx) })
+	case transforms.IsFatal(o.err) || l.port(transforms.Rejects) < 0:
+		return l.guard(r.ID.String(), func() error { return o.err })
+	case errors.As(o.err, &fault):
+		l.reject(out, &transforms.Rejected{Record: r, Class: "panic", Err: fault.Error()})
+		return nil
+	default:
+		l.reject(out, transforms.AsRejected(r, o.err))
+		return nil
+	}
+	passed := false
+	for _, e := range o.emissions {
+		passed = l.send(out, e.port, e.record) || passed
+	}
+	if passed || len(o.emissions) > 0 && len(l.used) == 0 {
+		l.counts.passed.Add(1)
+	} else {
+		l.counts.filtered.Add(1)
+	}
+	return nil
+}
+
+// newGatherer makes what collects a bundle of the node's input.
+func (l *live) newGatherer(port string) gatherer {
+	switch impl := l.Impl.(type) {
+	case transforms.Combiner:
+		return &combining{live: l, accumulator: impl.NewAccumulator()}
+	case transforms.Sink:
+		if l.execution.NoSinks {
+			return &counting{live: l}
+		}
+		if l.Ordered {
+			return &sharding{live: l, sink: impl}
+		}
+	}
+	return &spilling{live: l, port: port}
+}
+
+// finish completes the node from what its gatherers left.
+func (l *live) finish(gathered [][]byte, out ports) error {
+	began := time.Now()
+	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	switch impl := l.Impl.(type) {
+	case transforms.Combiner:
+		return l.combine(impl, gathered, out)
+	case transforms.Global:
+		return l.runGlobal(impl, gathered, out)
+	case transforms.Sink:
+		if l.execution.NoSinks {
+			return nil
+		}
+		shards, err := l.collectShards(impl, gathered)
+		l.mutex.Lock()
+		l.shards = shards
+		l.mutex.Unlock()
+		return err
+	}
+	return nil
+}
+
+// renumber gives records that a node made from many their order: the order of
+// emission.
+func (l *live) renumber(out ports) (transforms.Emit, func() error) {
+	var n int64
+	var wrong error
+	emit := func(port string, r *data.Record) {
+		i := l.port(port)
+		if i < 0 {
+			wrong = fmt.Errorf("kind %s has no port %q", l.Kind.Name, port)
+			return
+		}
+		moved := *r
+		moved.Order = n
+		n++
+		l.send(out, i, &moved)
+	}
+	return emit, func() error { return wrong }
+}
+
+func (l *live) combine(impl transforms.Combiner, gathered [][]byte, out ports) error {
+	slices.SortFunc(gathered, func(a, b []byte) int { return cmp.Compare(string(a[:8]), string(b[:8])) })
+	total := impl.NewAccumulator()
+	for _, g := range gathered {
+		if err := total.Merge(g[8:]); err != nil {
+			return err
+		}
+	}
+	emit, wrong := l.renumber(out)
+	return errors.Join(total.Emit(l.execution.ctx, emit), wrong())
+}
+
+func (l *live) runGlobal(impl transforms.Global, gathered [][]byte, out ports) error {
+	in, err := readSpills(gathered)
+	if err != nil {
+		return err
+	}
+	defer in.remove()
+	emit, wrong := l.renumber(out)
+	return errors.Join(impl.Run(l.execution.ctx, in, emit), wrong())
+}
+
+// collectShards brings a sink's shards in the order of the input.
+func (l *live) collectShards(impl transforms.Sink, gathered [][]byte) ([]transforms.Shard, error) {
+	if !l.Ordered {
+		return l.writeSorted(impl, gathered)
+	}
+	shards := make([]transforms.Shard, len(gathered))
+	for i, g := range gathered {
+		if err := json.Unmarshal(g, &shards[i]); err != nil {
+			return nil, err
+		}
+	}
+	slices.SortFunc(shards, func(a, b transforms.Shard) int {
+		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Path, b.Path))
+	})
+	return shards, nil
+}
+
+// writeSorted writes the records that came by several branches as one shard, by
+// Order.
+func (l *live) writeSorted(impl transforms.Sink, gathered [][]byte) ([]transforms.Shard, error) {
+	in, err := readSpills(gathered)
+	if err != nil {
+		return nil, err
+	}
+	defer in.remove()
+	g := &sharding{live: l, sink: impl}
+	for r, err := range in.Rows(transforms.In) {
+		if err == nil {
+			err = g.write(r)
+		}
+		if err != nil {
+			g.abort()
+			return nil, err
+		}
+	}
+	if g.writer == nil {
+		return nil, nil
+	}
+	shard, err := g.writer.Close()
+	return []transforms.Shard{shard}, err
+}
+
+// run describes the run to a sink.
+func (l *live) run() transforms.Run {
+	return transforms.Run{ID: l.execution.ID, Schema: l.Input(), Provenance: l.execution.Provenance}
+}
+
+// commit places the shards of a sink.
+func (l *live) commit(ctx context.Context) error {
+	if l.execution.NoSinks {
+		return nil
+	}
+	err := recovered(func() error { return l.Impl.(transforms.Sink).Commit(ctx, l.run(), l.shards) })
+	if err != nil {
+		return &NodeError{Node: l.Name, Err: err}
+	}
+	return nil
+}

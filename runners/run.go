@@ -1,0 +1,145 @@
+package runners
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"penstock.dev/graphs"
+	"penstock.dev/transforms"
+)
+
+// Options say how a graph is run and where the run is told of.
+type Options struct {
+	Work       string            // folder that keeps the runs
+	Limit      int64             // rows that each source reads; 0 reads all
+	Samples    int               // records kept of every output port
+	DryRun     bool              // read and compute, write nothing
+	Parameters map[string]string // what the user set with -t
+	Version    string
+	Log        *slog.Logger
+	// Watch, if set, is called once the run is laid out, with what it counts;
+	// what it returns is called when the pipeline has ended.
+	Watch func(*graphs.Execution) (stop func())
+}
+
+// Result says how a run went.
+type Result struct {
+	ID         string
+	Folder     string // what the run left: counts, report
+	Plan       *graphs.Plan
+	Options    Options
+	Started    time.Time
+	Duration   time.Duration
+	Provenance map[string]string
+	Counts     []graphs.NodeCounts
+	Execution  *graphs.Execution
+	Err        error // why the run failed, nil if it did not
+}
+
+// ErrInterrupted is the cause of a run that was asked to stop.
+var ErrInterrupted = errors.New("interrupted: nothing was written")
+
+// Run executes a plan. The error is about the run's surroundings; a run that
+// failed is a result with Err set.
+func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
+	r := &Result{Plan: plan, Options: o, Started: time.Now()}
+	r.ID = r.Started.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
+	r.Folder = filepath.Join(o.Work, "runs", plan.Graph.Name, r.ID)
+	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
+		return nil, err
+	}
+	initBeam(o.Log)
+	r.Provenance = provenance(plan, o)
+	e, err := graphs.NewExecution(ctx, plan, graphs.Options{
+		ID: r.ID, Work: r.Folder, Limit: o.Limit, KeepSamples: o.Samples, NoSinks: o.DryRun, Provenance: r.Provenance,
+	})
+	if err != nil {
+		return nil, err
+	}
+	r.Execution = e
+	r.Err = r.execute(ctx, e)
+	r.Duration = time.Since(r.Started)
+	r.Counts = e.Counts()
+	if err := e.Close(); err != nil && r.Err == nil {
+		r.Err = err
+	}
+	os.RemoveAll(filepath.Join(r.Folder, "spill"))
+	return r, nil
+}
+
+// execute opens the nodes, runs the pipeline and commits.
+func (r *Result) execute(ctx context.Context, e *graphs.Execution) error {
+	if err := e.Open(); err != nil {
+		return interrupted(ctx, err)
+	}
+	addModels(r.Provenance, r.Plan)
+	j, err := submit(ctx, r.Plan.Graph.Name, e.Pipeline())
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	if r.Options.Watch != nil {
+		stop := r.Options.Watch(e)
+		defer stop()
+	}
+	err = j.wait(ctx)
+	if cause := e.Cause(); cause != nil {
+		err = cause // the job's own error wraps it in the fused plan
+	}
+	if err != nil {
+		return interrupted(ctx, err)
+	}
+	return e.Commit(ctx)
+}
+
+// interrupted tells a run that was asked to stop from one that failed.
+func interrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
+	return err
+}
+
+// Outputs are the paths that the sinks wrote, in the order of the plan.
+func (r *Result) Outputs() []string {
+	var paths []string
+	for _, n := range r.Plan.Nodes {
+		if n.Role() == "sink" {
+			paths = append(paths, n.Location())
+		}
+	}
+	return paths
+}
+
+// Models lists the models that the run used.
+func (r *Result) Models() []transforms.ModelUse { return models(r.Plan) }
+
+// Save writes a file into the run's folder and returns its path.
+func (r *Result) Save(name string, write func(io.Writer) error) (string, error) {
+	path := filepath.Join(r.Folder, name)
+	f, err := os.Create(path)
+	if err != nil {
+		return "", err
+	}
+	if err := errors.Join(write(f), f.Close()); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return path, nil
+}
+
+// SaveJSON writes a value as JSON into the run's folder.
+func (r *Result) SaveJSON(name string, v any) (string, error) {
+	return r.Save(name, func(w io.Writer) error {
+		enc := json.NewEncoder(w)
+		enc.SetIndent("", "  ")
+		return enc.Encode(v)
+	})
+}
