@@ -188,6 +188,12 @@ type Metered interface {
 	Metrics() []Metric
 }
 
+// Names of metrics that the report knows.
+const (
+	DeviceSeconds = "device seconds" // wall time with a batch on the device
+	BatchFill     = "batch fill"     // share of the device's work that was not padding, 0 to 1
+)
+
 // Metric is a named figure of a node, with a histogram where it has one.
 type Metric struct {
 	Name   string    `json:"name"`
@@ -195,15 +201,6 @@ type Metric struct {
 	Unit   string    `json:"unit,omitempty"`  // "s", "tokens", "1" (a ratio)
 	Edges  []float64 `json:"edges,omitempty"` // of the histogram, one more than Counts
 	Counts []int64   `json:"counts,omitempty"`
-}
-
-// Evaluator is a node whose result belongs in the report, whether or not the
-// graph takes its rows.
-type Evaluator interface {
-	Node
-	// Evaluations is the result in the JSON form of the report's evaluations;
-	// nil before the run.
-	Evaluations() []byte
 }
 
 // Modelled is a node that uses models; their hashes are part of provenance.

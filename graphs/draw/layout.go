@@ -12,6 +12,7 @@ const (
 	nameLine, kindLine, noteLine = 18.0, 16.0, 15.0
 	nodeWidth                    = 230 // widest text in a node
 	labelLine                    = 14.0
+	lid                          = 5 // half the height of a drum's lid
 
 	maxSpan = 40 // an edge over more layers than this is drawn straight, behind the nodes
 )
@@ -168,6 +169,9 @@ func nodeSize(n Node) (width, height float64) {
 	for _, s := range n.Notes {
 		width = max(width, textWidth(nodeText(s, noteSize), noteSize))
 		height += noteLine
+	}
+	if n.role() == Sink {
+		height += lid
 	}
 	return max(84, math.Ceil(width)+2*padding), height
 }

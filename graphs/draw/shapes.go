@@ -44,10 +44,9 @@ func outline(b *bytes.Buffer, role string, x, y, w, h float64) {
 		fmt.Fprintf(b, `<rect class="box" x="%s" y="%s" width="%s" height="%s" rx="4"/><rect class="inner" x="%s" y="%s" width="%s" height="%s" rx="2"/>`,
 			num(x), num(y), num(w), num(h), num(x+3), num(y+3), num(w-6), num(h-6))
 	case Sink:
-		const lid = 5
 		fmt.Fprintf(b, `<path class="box" d="M%s %sa%s 5 0 0 1 %s 0v%sa%s 5 0 0 1 %s 0z"/><path class="inner" d="M%s %sa%s 5 0 0 0 %s 0"/>`,
-			num(x), num(y+lid-3), num(w/2), num(w), num(h-2*lid+6), num(w/2), num(-w),
-			num(x), num(y+lid-3), num(w/2), num(w))
+			num(x), num(y+lid), num(w/2), num(w), num(h-2*lid), num(w/2), num(-w),
+			num(x), num(y+lid), num(w/2), num(w))
 	default:
 		fmt.Fprintf(b, `<rect class="box" x="%s" y="%s" width="%s" height="%s" rx="6"/>`, num(x), num(y), num(w), num(h))
 	}

@@ -112,6 +112,9 @@ func (l *layout) port(node *item, links []link, neighbour *item) float64 {
 	if place < 0 {
 		return node.pos
 	}
+	if away := neighbour.pos - node.pos; len(sorted) == 1 && math.Abs(away) < 8 {
+		return neighbour.pos // a straight edge reads better than a centred one
+	}
 	step := min(16, (node.across-20)/float64(len(sorted)))
 	return node.pos + (float64(place)-float64(len(sorted)-1)/2)*step
 }
@@ -152,7 +155,10 @@ func (l *layout) drawNode(b *bytes.Buffer, t *item) {
 	left, top := x-t.width/2, y-t.height/2
 	fmt.Fprintf(b, "<g class=\"node %s\"><title>%s</title>", class, escape(n.describe()))
 	outline(b, n.role(), left, top, t.width, t.height)
-	y = top + 4 + nameLine - 3
+	y = top + 1 + nameLine
+	if n.role() == Sink {
+		y += lid
+	}
 	text := func(class, s string, size float64) {
 		fmt.Fprintf(b, `<text class="%s" x="%s" y="%s">%s</text>`, class, num(x), num(y), escape(nodeText(s, size)))
 	}

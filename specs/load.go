@@ -1,0 +1,207 @@
+package specs
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/build"
+	"cuelang.org/go/cue/cuecontext"
+	"cuelang.org/go/cue/load"
+	"cuelang.org/go/cue/parser"
+)
+
+// Options are the settings of a load.
+type Options struct {
+	// Tags gives parameters (fields with a @tag attribute) their values.
+	Tags map[string]string
+	// Dir is the folder a relative path starts from; "" is the working folder.
+	Dir string
+}
+
+// Load reads a graph and checks it against the schema. The path names a file
+// (.cue, .json, .yaml, .yml) or a folder, which holds graph.cue, graph.json,
+// graph.yaml or one CUE package. Nothing but files is read, and no network is
+// used.
+//
+// The graph is nil when the diagnostics hold more than warnings.
+func Load(path string, o Options) (*Graph, Diagnostics) {
+	src, d := locate(path, o.Dir)
+	if d != nil {
+		return nil, Diagnostics{*d}
+	}
+	return src.load(o.Tags)
+}
+
+// loader takes one graph from text to values.
+type loader struct {
+	*source
+	tags     map[string]string
+	parsed   map[string]*ast.File // the author's files by absolute name
+	instance *build.Instance
+	value    cue.Value // of the whole instance, as built last
+	mended   bool // something undefined was replaced: incomplete values are no surprise
+	ds       Diagnostics
+}
+
+// load goes through the waves. A wave that fails ends the load only if the next
+// could not say anything true.
+func (s *source) load(tags map[string]string) (g *Graph, ds Diagnostics) {
+	defer func() {
+		if r := recover(); r != nil {
+			g, ds = nil, Diagnostics{At(Position{File: s.path}, "", CodeLoader,
+				fmt.Sprintf("the CUE evaluator failed on this graph: %v", r), "simplify the graph; definitions and literals are enough")}
+		}
+	}()
+	l := &loader{source: s, tags: tags, parsed: map[string]*ast.File{}}
+	for _, wave := range []func() bool{l.parse, l.setTags, l.loadInstance, l.mendDefinitions, l.mendReferences} {
+		if !wave() {
+			return nil, l.ds.Sorted()
+		}
+	}
+	g = l.evaluate()
+	ds = append(l.ds, s.vendoredWarning()...).Sorted()
+	if ds.Failed() {
+		return nil, ds
+	}
+	return g, ds
+}
+
+// report adds a diagnostic.
+func (l *loader) report(pos Position, path, code, message, hint string) {
+	l.ds = append(l.ds, At(pos, path, code, message, hint))
+}
+
+// loadInstance resolves imports with the embedded schema overlaid.
+func (l *loader) loadInstance() bool {
+	cfg := &load.Config{
+		Dir:       l.dir,
+		Package:   l.pkg,
+		Tags:      l.tagArguments(),
+		Env:       append(os.Environ(), "CUE_REGISTRY=none"),
+		Overlay:   l.overlay(),
+		ParseFile: l.parseFile,
+	}
+	if l.moduleRoot != "" {
+		cfg.ModuleRoot = l.moduleRoot
+	}
+	instances := load.Instances([]string{l.argument()}, cfg)
+	l.instance = instances[0]
+	if err := l.instance.Err; err != nil {
+		l.reportCUE(err)
+	}
+	return !l.ds.Failed()
+}
+
+// argument is what the CUE loader is asked for.
+func (l *loader) argument() string {
+	if l.pkg != "" {
+		return "."
+	}
+	return cueName(l.files[0])
+}
+
+// cueName is the name under which the CUE loader sees a file: JSON and YAML
+// graphs are handed to it as syntax trees.
+func cueName(file string) string {
+	if filepath.Ext(file) == ".cue" {
+		return file
+	}
+	return file + ".cue"
+}
+
+// overlay puts the schema where imports look for it, and a module file where
+// the author has none.
+func (l *loader) overlay() map[string]load.Source {
+	root := l.root()
+	overlay := map[string]load.Source{}
+	if l.moduleRoot == "" {
+		overlay[filepath.Join(root, "cue.mod", "module.cue")] = load.FromBytes(userModule())
+	}
+	folder := vendorDir(root)
+	for _, extra := range strayFiles(folder) {
+		overlay[extra] = load.FromString("package specs\n")
+	}
+	for _, name := range schemaNames() {
+		overlay[filepath.Join(folder, name)] = load.FromBytes(schemaText(name))
+	}
+	for _, file := range l.files {
+		overlay[cueName(file)] = load.FromBytes(l.text[file])
+	}
+	return overlay
+}
+
+// parseFile gives the CUE loader syntax trees: the author's files as already
+// parsed, the schema without positions, anything else as it is.
+func (l *loader) parseFile(name string, src any, cfg parser.Config) (*ast.File, error) {
+	if f, ok := l.parsed[name]; ok {
+		return f, nil
+	}
+	if filepath.Dir(name) == vendorDir(l.root()) && slices.Contains(schemaNames(), filepath.Base(name)) {
+		return parseSchema(filepath.Base(name))
+	}
+	return parser.ParseFile(name, src, cfg, parser.ParseComments)
+}
+
+// build compiles the instance. A build leaves its errors on the instance, where
+// they would count against the next.
+func (l *loader) build() {
+	l.instance.Err = nil
+	l.value = cuecontext.New().BuildInstance(l.instance)
+}
+
+// evaluate judges the graph by the schema. If it is refused, it is evaluated
+// once more against the relaxed schema to learn everything that is wrong.
+func (l *loader) evaluate() *Graph {
+	refused := l.value.Validate(cue.Concrete(true), cue.All())
+	if refused == nil && !l.mended {
+		return l.check()
+	}
+	l.relaxSchema()
+	l.build()
+	l.reportCUE(l.value.Validate(cue.Concrete(true), cue.All()))
+	g := l.check()
+	if !l.ds.Failed() {
+		l.reportCUE(refused)
+	}
+	return g
+}
+
+// relaxSchema swaps the imported schema for its relaxed form.
+func (l *loader) relaxSchema() {
+	for _, imported := range l.instance.Imports {
+		if imported.ImportPath != ImportPath {
+			continue
+		}
+		for i, f := range imported.Files {
+			if relaxed, err := parseSchema(filepath.Base(f.Filename)); err == nil {
+				relax(relaxed)
+				imported.Files[i] = relaxed
+			}
+		}
+	}
+}
+
+// sourceText joins the texts of the author's files.
+func (s *source) sourceText() []byte {
+	var all bytes.Buffer
+	for _, file := range s.files {
+		all.Write(s.text[file])
+	}
+	return all.Bytes()
+}
+
+// tagArguments writes the parameters as the CUE loader takes them, sorted.
+func (l *loader) tagArguments() []string {
+	var args []string
+	for _, name := range slices.Sorted(maps.Keys(l.tags)) {
+		args = append(args, name+"="+strings.TrimSuffix(l.tags[name], "\n"))
+	}
+	return args
+}

@@ -1,0 +1,125 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"penstock.dev/data"
+	"penstock.dev/transforms/detect/lastde"
+	"penstock.dev/transforms/models"
+)
+
+// sequence is what one forward pass tells of a text: for each token but the
+// first, its log-probability and the moments of the distribution it was chosen
+// from.
+type sequence struct {
+	logProbs []float64
+	ranks    []int
+	means    []float64 // Σ p ln p
+	squares  []float64 // Σ p (ln p)²
+	samples  *lastde.Samples
+}
+
+// measure runs the model over the tokens. A text longer than the window goes
+// through in windows that overlap by half, so that every token but the first
+// window's has at least half a window of context; each token is measured once.
+func (l *Lastde) measure(ctx context.Context, id data.ID, tokens []int32) (*sequence, error) {
+	n := len(tokens) - 1
+	s := &sequence{
+		logProbs: make([]float64, n),
+		ranks:    make([]int, n),
+		means:    make([]float64, n),
+		squares:  make([]float64, n),
+	}
+	if l.wants(scoreLastdePP) {
+		s.samples = lastde.NewSamples(l.config.LastdePP.Samples, n)
+	}
+	size := l.config.Window
+	if size == 0 {
+		size = l.lm.Context()
+	}
+	var fault firstError
+	for _, w := range windows(len(tokens), size) {
+		err := l.lm.Score(ctx, tokens[w.begin:w.end], func(pos int, logits []float32) {
+			// The logits at a position predict the token after it.
+			if i := w.begin + pos; i >= w.fresh && i < n && i+1 < w.end {
+				fault.note(l.visit(s, id, i, tokens[i+1], logits))
+			}
+		})
+		if err := errors.Join(err, fault.err); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+// visit measures one position. It is called from several goroutines, each with
+// positions of its own.
+func (l *Lastde) visit(s *sequence, id data.ID, i int, next int32, logits []float32) error {
+	m := models.Position(logits, next)
+	s.logProbs[i], s.ranks[i], s.means[i], s.squares[i] = m.LogProb, m.Rank, m.Mean, m.Square
+	if s.samples == nil {
+		return nil
+	}
+	b := drawings.Get().(*drawing)
+	defer drawings.Put(b)
+	b.resize(s.samples.Count)
+	rng := data.Draw(id, l.config.Seed, i)
+	for k := range b.uniforms {
+		b.uniforms[k] = rng.Float64()
+	}
+	if err := lastde.Draw(logits, float64(logits[next])-m.LogProb, b.uniforms, b.draws, &b.scratch); err != nil {
+		return err
+	}
+	s.samples.SetPosition(i, b.draws)
+	return nil
+}
+
+// drawing is the memory of one position's samples.
+type drawing struct {
+	uniforms, draws []float64
+	scratch         lastde.Scratch
+}
+
+var drawings = sync.Pool{New: func() any { return new(drawing) }}
+
+func (b *drawing) resize(n int) {
+	if cap(b.uniforms) < n {
+		b.uniforms, b.draws = make([]float64, n), make([]float64, n)
+	}
+	b.uniforms, b.draws = b.uniforms[:n], b.draws[:n]
+}
+
+// textWindow is a run of tokens [begin, end) for one forward pass, of which the
+// positions from fresh on were not measured in the window before.
+type textWindow struct{ begin, end, fresh int }
+
+// windows divides a text of n tokens, n >= 2.
+func windows(n, size int) []textWindow {
+	if n <= size {
+		return []textWindow{{0, n, 0}}
+	}
+	var all []textWindow
+	step := max(1, size/2)
+	for begin, fresh := 0, 0; ; begin += step {
+		end := min(begin+size, n)
+		all = append(all, textWindow{begin, end, fresh})
+		if end == n {
+			return all
+		}
+		fresh = end - 1
+	}
+}
+
+// firstError keeps the first of the errors of several goroutines.
+type firstError struct {
+	once sync.Once
+	err  error
+}
+
+func (f *firstError) note(err error) {
+	if err != nil {
+		f.once.Do(func() { f.err = err })
+	}
+}

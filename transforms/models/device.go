@@ -1,0 +1,107 @@
+package models
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
+	_ "github.com/gomlx/compute/gobackend" // registers the pure-Go backend
+	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// backendConfig runs the operations of a graph one after another: whole graphs run
+// beside each other instead, which uses cores better, and a failing operation comes
+// back as an error instead of ending the process.
+const backendConfig = "go:ops_sequential"
+
+// device is the process's compute backend, opened when the first model is.
+var device = sync.OnceValues(func() (backend compute.Backend, err error) {
+	defer recoverInto(&err, "compute backend")
+	return compute.NewWithConfig(backendConfig)
+})
+
+// recoverInto turns a panic of the graph library into an error; to be deferred.
+func recoverInto(err *error, what string) {
+	if p := recover(); p != nil {
+		*err = fmt.Errorf("%s: %v", what, p)
+	}
+}
+
+// program is a compiled graph function and the weights it is fed after its inputs.
+type program struct {
+	exec    *graph.Exec
+	weights []*tensors.Tensor
+}
+
+// newProgram compiles build lazily, once an input shape. build gets one input and the
+// weights' nodes in order.
+func newProgram(backend compute.Backend, name string, weights []*tensors.Tensor, build func(input *graph.Node, weights []*graph.Node) *graph.Node) (p *program, err error) {
+	defer recoverInto(&err, name)
+	exec, err := graph.NewExec(backend, func(nodes []*graph.Node) *graph.Node {
+		return build(nodes[0], nodes[1:])
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Shapes are bucketed, so their number is bounded without a limit here.
+	return &program{exec: exec.WithName(name).SetMaxCache(-1), weights: weights}, nil
+}
+
+// run executes the graph on one input and hands the flat result to use, which must
+// not keep it.
+func (p *program) run(input *tensors.Tensor, use func(flat []float32)) (err error) {
+	defer recoverInto(&err, p.exec.Name())
+	arguments := make([]any, 0, 1+len(p.weights))
+	arguments = append(arguments, input)
+	for _, w := range p.weights {
+		arguments = append(arguments, w)
+	}
+	defer input.FinalizeAll()
+	output, err := p.exec.Call1(arguments...)
+	if err != nil {
+		return err
+	}
+	defer output.FinalizeAll()
+	return tensors.ConstFlatData(output, use)
+}
+
+func (p *program) close() { p.exec.Finalize() }
+
+// upload puts values of the given shape on the device. With transpose, a [out, in]
+// matrix arrives as [in, out].
+func upload(backend compute.Backend, values []float32, shape []int, transpose bool) (t *tensors.Tensor, err error) {
+	defer recoverInto(&err, "upload")
+	if transpose {
+		shape = []int{shape[1], shape[0]}
+	}
+	t, err = tensors.FromShapeForBackend(backend, 0, shapes.Make(dtypes.Float32, shape...))
+	if err != nil {
+		return nil, err
+	}
+	err = tensors.MutableFlatData(t, func(flat []float32) {
+		if transpose {
+			transposeInto(flat, values, shape[1], shape[0])
+			return
+		}
+		copy(flat, values)
+	})
+	return t, err
+}
+
+// transposeInto writes the transpose of the row-major rows x columns matrix src to
+// dst, in tiles so that both sides stay in cache.
+func transposeInto(dst, src []float32, rows, columns int) {
+	const tile = 32
+	for top := 0; top < rows; top += tile {
+		for left := 0; left < columns; left += tile {
+			for r := top; r < min(top+tile, rows); r++ {
+				for c := left; c < min(left+tile, columns); c++ {
+					dst[c*rows+r] = src[r*columns+c]
+				}
+			}
+		}
+	}
+}

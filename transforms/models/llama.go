@@ -1,0 +1,79 @@
+package models
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/gomlx/gomlx/core/graph"
+)
+
+// llamaHidden builds the hidden states of Llama-shaped models: RMS normalisation
+// before each block, rotary positions, grouped-query attention and a gated
+// feed-forward layer (Touvron et al. 2023, arXiv:2302.13971; RoPE: Su et al. 2021,
+// arXiv:2104.09864, in the half-rotation layout of published weights).
+//
+// ids is [rows, length] of int32; the result is [rows*length, width], normalised and
+// ready for the head.
+func llamaHidden(c *config, ids *graph.Node, w weights) *graph.Node {
+	rows, length := ids.Shape().Dimensions[0], ids.Shape().Dimensions[1]
+	rotate := newRotation(ids.Graph(), c, length)
+
+	x := embedTokens(w["embed_tokens.weight"], ids)
+	for i := range c.Layers {
+		w := w.under(fmt.Sprintf("layers.%d.", i))
+
+		h := rmsNorm(x, w["input_layernorm.weight"], c.NormEps)
+		q := rotate(splitHeads(linear(h, w["self_attn.q_proj.weight"]), rows, c.Heads))
+		k := rotate(splitHeads(linear(h, w["self_attn.k_proj.weight"]), rows, c.KVHeads))
+		v := splitHeads(linear(h, w["self_attn.v_proj.weight"]), rows, c.KVHeads)
+		x = graph.Add(x, linear(causalAttention(q, k, v), w["self_attn.o_proj.weight"]))
+
+		h = rmsNorm(x, w["post_attention_layernorm.weight"], c.NormEps)
+		gate := linear(h, w["mlp.gate_proj.weight"])
+		gate = graph.Mul(gate, graph.Sigmoid(gate))
+		up := linear(h, w["mlp.up_proj.weight"])
+		x = graph.Add(x, linear(graph.Mul(gate, up), w["mlp.down_proj.weight"]))
+	}
+	return rmsNorm(x, w["norm.weight"], c.NormEps)
+}
+
+// rmsNorm scales each row of x [n, width] to unit root mean square, then by gain.
+func rmsNorm(x, gain *graph.Node, epsilon float64) *graph.Node {
+	square := graph.ReduceAndKeep(graph.Square(x), graph.ReduceMean, -1)
+	scale := graph.Reciprocal(graph.Sqrt(graph.AddScalar(square, epsilon)))
+	return graph.Mul(graph.Mul(x, scale), graph.ExpandLeftToRank(gain, 2))
+}
+
+// newRotation returns the rotary embedding of heads [rows, heads, length, dim]:
+// value i of the first half and value i of the second are a pair, turned by
+// position * base^(-2i/dim).
+func newRotation(g *graph.Graph, c *config, length int) func(*graph.Node) *graph.Node {
+	half := c.HeadDim / 2
+	cosTable, sinTable := rotationTables(c, length)
+	cos := graph.Reshape(graph.Const(g, cosTable), 1, 1, length, half)
+	sin := graph.Reshape(graph.Const(g, sinTable), 1, 1, length, half)
+	return func(x *graph.Node) *graph.Node {
+		a := graph.SliceAxis(x, -1, graph.AxisRange(0, half))
+		b := graph.SliceAxis(x, -1, graph.AxisRange(half, c.HeadDim))
+		return graph.Concatenate([]*graph.Node{
+			graph.Sub(graph.Mul(a, cos), graph.Mul(b, sin)),
+			graph.Add(graph.Mul(b, cos), graph.Mul(a, sin)),
+		}, -1)
+	}
+}
+
+// rotationTables gives cosine and sine by position and pair. The angle is rounded to
+// float32 on the way, as in the implementations the weights were trained with.
+func rotationTables(c *config, length int) (cos, sin [][]float32) {
+	half := c.HeadDim / 2
+	for position := range length {
+		cosRow, sinRow := make([]float32, half), make([]float32, half)
+		for i := range half {
+			frequency := float32(1 / math.Pow(c.RopeBase, float64(2*i)/float64(c.HeadDim)))
+			angle := float64(float32(position) * frequency)
+			cosRow[i], sinRow[i] = float32(math.Cos(angle)), float32(math.Sin(angle))
+		}
+		cos, sin = append(cos, cosRow), append(sin, sinRow)
+	}
+	return cos, sin
+}

@@ -1,0 +1,94 @@
+package models
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/gomlx/compute"
+	"github.com/gomlx/gomlx/core/tensors"
+)
+
+// checkTensors compares what the source holds with what its architecture needs and
+// reports everything that is wrong in one error.
+func (s *source) checkTensors() error {
+	var missing, wrong, unexpected []string
+	needed := map[string]bool{}
+	for _, p := range s.config.parameters() {
+		needed[p.name] = true
+		t, ok := s.tensors[p.name]
+		switch {
+		case !ok:
+			missing = append(missing, p.name)
+		case !slices.Equal(t.Shape(), p.shape):
+			wrong = append(wrong, fmt.Sprintf("%s has shape %v, want %v", p.name, t.Shape(), p.shape))
+		}
+	}
+	for name := range s.tensors {
+		if !needed[name] && !s.config.ignorable(name) {
+			unexpected = append(unexpected, name)
+		}
+	}
+	slices.Sort(unexpected)
+	var problems []string
+	if len(missing) > 0 {
+		problems = append(problems, "missing "+abbreviate(missing))
+	}
+	if len(wrong) > 0 {
+		problems = append(problems, abbreviate(wrong))
+	}
+	if len(unexpected) > 0 {
+		problems = append(problems, "unexpected "+abbreviate(unexpected))
+	}
+	if len(problems) > 0 {
+		return fmt.Errorf("weights do not fit %s: %s", s.config.Architecture, strings.Join(problems, "; "))
+	}
+	return nil
+}
+
+// abbreviate keeps an error readable when a whole model does not fit.
+func abbreviate(list []string) string {
+	const shown = 12
+	if len(list) <= shown {
+		return strings.Join(list, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(list[:shown], ", "), len(list)-shown)
+}
+
+// loadWeights reads, widens and uploads every parameter in order. As many tensors are
+// on the host at a time as there are cores.
+func (s *source) loadWeights(backend compute.Backend) ([]*tensors.Tensor, error) {
+	parameters := s.config.parameters()
+	loaded := make([]*tensors.Tensor, len(parameters))
+	errs := make([]error, len(parameters))
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	var wg sync.WaitGroup
+	for i, p := range parameters {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			values, err := s.tensors[p.name].Float32s()
+			if err == nil {
+				loaded[i], err = upload(backend, values, p.shape, p.transpose)
+			}
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		finalizeAll(loaded)
+		return nil, err
+	}
+	return loaded, nil
+}
+
+func finalizeAll(list []*tensors.Tensor) {
+	for _, t := range list {
+		if t != nil {
+			t.FinalizeAll()
+		}
+	}
+}

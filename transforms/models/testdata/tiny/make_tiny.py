@@ -1,0 +1,129 @@
+"""Make the tiny random models of this folder and their logits with transformers.
+
+    python make_tiny.py
+
+Each model is a folder as model hubs publish it, weights seeded; expected.json holds the
+token ids of a few rows of different length and their logits in float32. blocks.gguf and
+blocks.json hold random blocks of every quantised type and what gguf-py makes of them.
+"""
+
+import json
+from pathlib import Path
+
+import gguf
+import numpy as np
+import torch
+from gguf import quants
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+HERE = Path(__file__).parent
+VOCAB = 260
+LENGTHS = [1, 5, 16, 17, 40]
+
+
+def byte_tokenizer():
+    """Byte-level BPE without merges, padded with unused tokens."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: i for i, token in enumerate(alphabet)}
+    tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
+
+
+def randomise(model, seed):
+    """Weights large enough that every part of the network shows in the logits."""
+    generator = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            if "norm" in name or "ln_" in name:
+                parameter.copy_((1 if name.endswith("weight") else 0) + 0.2 * noise)
+            else:
+                parameter.copy_(0.12 * noise)
+
+
+@torch.inference_mode()
+def write(name, model, seed, dtype=torch.float32, **save):
+    randomise(model, seed)
+    folder = HERE / name
+    model.to(dtype).save_pretrained(folder, **save)
+    # Read again: the rotation tables must not go through the narrow type.
+    model = type(model).from_pretrained(folder, dtype=torch.float32).eval()
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    byte_tokenizer().save(str(folder / "tokenizer.json"))
+    generator = torch.Generator().manual_seed(seed + 1)
+    rows = []
+    for length in LENGTHS:
+        ids = torch.randint(0, VOCAB, (1, length), generator=generator)
+        logits = model(input_ids=ids, use_cache=False).logits[0]
+        # Every position of short rows, the last of longer ones.
+        kept = logits if length <= 5 else logits[-2:]
+        rows.append({"ids": ids[0].tolist(), "logits": [[float(f"{v:.8g}") for v in row] for row in kept.tolist()]})
+    (folder / "expected.json").write_text(json.dumps(rows) + "\n")
+
+
+def llama(**changes):
+    shape = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+                 num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64)
+    return LlamaForCausalLM(LlamaConfig(**(shape | changes)))
+
+
+def old_dialect(folder):
+    """Rewrite config.json the way transformers 4 did."""
+    path = folder / "config.json"
+    config = json.loads(path.read_text())
+    config["rope_theta"] = config.pop("rope_parameters")["rope_theta"]
+    config["torch_dtype"] = config.pop("dtype")
+    path.write_text(json.dumps(config, indent=2) + "\n")
+
+
+def write_blocks():
+    """Random bytes are valid blocks once their scales are finite."""
+    rng = np.random.default_rng(7)
+    writer = gguf.GGUFWriter(HERE / "blocks.gguf", "none")
+    writer.add_string("text", "naïve")
+    writer.add_array("words", ["a", "", "é"])
+    writer.add_array("numbers", [1, -2, 3])
+    writer.add_array("scores", [0.5, -1.25])
+    writer.add_array("nested", [[1, 2], [3]])
+    writer.add_bool("flag", True)
+    expected = {}
+    halves = {"Q4_0": [0], "Q4_1": [0, 2], "Q8_0": [0], "Q4_K": [0, 2], "Q6_K": [208]}
+    for name, offsets in halves.items():
+        kind = gguf.GGMLQuantizationType[name]
+        block, size = gguf.GGML_QUANT_SIZES[kind]
+        raw = rng.integers(0, 256, (2, 2, size), dtype=np.uint8)
+        for offset in offsets:
+            scale = rng.normal(0, 0.01, (2, 2, 1)).astype(np.float16)
+            raw[..., offset:offset + 2] = scale.view(np.uint8)
+        raw = raw.reshape(2, 2 * size)
+        writer.add_tensor(name.lower(), raw, raw_dtype=kind)
+        expected[name.lower()] = quants.dequantize(raw, kind).ravel().tolist()
+    for name, dtype in {"f32": np.float32, "f16": np.float16}.items():
+        values = rng.normal(0, 1, (3, 5)).astype(dtype)
+        writer.add_tensor(name, values)
+        expected[name] = values.astype(np.float32).ravel().tolist()
+    values = torch.randn((3, 5), generator=torch.Generator().manual_seed(3)).to(torch.bfloat16)
+    writer.add_tensor("bf16", values.view(torch.uint8).numpy(), raw_dtype=gguf.GGMLQuantizationType.BF16)
+    expected["bf16"] = values.float().flatten().tolist()
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    (HERE / "blocks.json").write_text(json.dumps(expected) + "\n")
+
+
+def main():
+    write("llama-tied", llama(tie_word_embeddings=True), 1)
+    write("llama-untied", llama(num_key_value_heads=1, head_dim=16, rms_norm_eps=1e-5, rope_theta=500.0), 2,
+          dtype=torch.bfloat16)
+    old_dialect(HERE / "llama-untied")
+    write("llama-sharded", llama(num_hidden_layers=3), 3, dtype=torch.float16, max_shard_size="40KB")
+    write("gpt2", GPT2LMHeadModel(GPT2Config(vocab_size=VOCAB, n_positions=64, n_embd=32, n_layer=2, n_head=4)), 4)
+    write_blocks()
+
+
+if __name__ == "__main__":
+    main()
