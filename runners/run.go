@@ -76,27 +76,16 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 	return r, nil
 }
 
-// execute opens the nodes, runs the pipeline and commits.
+// execute runs the pipeline and commits.
 func (r *Result) execute(ctx context.Context, e *graphs.Execution) error {
-	if err := e.Open(); err != nil {
-		return interrupted(ctx, err)
-	}
-	addModels(r.Provenance, r.Plan)
-	j, err := submit(ctx, r.Plan.Graph.Name, e.Pipeline())
-	if err != nil {
-		return interrupted(ctx, err)
-	}
 	if r.Options.Watch != nil {
 		stop := r.Options.Watch(e)
 		defer stop()
 	}
-	err = j.wait(ctx)
-	if cause := e.Cause(); cause != nil {
-		err = cause // the job's own error wraps it in the fused plan
-	}
-	if err != nil {
+	if err := runPipeline(ctx, e, r.Plan.Graph.Name); err != nil {
 		return interrupted(ctx, err)
 	}
+	addModels(r.Provenance, r.Plan)
 	return e.Commit(ctx)
 }
 

@@ -58,7 +58,7 @@ func (l *loader) check() *Graph {
 
 // settings reads the fields of the graph itself.
 func (c *checker) settings(root cue.Value, g *Graph) {
-	body := c.structure(root, place{path: []string{"graph"}, pos: c.posOr(root, c.start())}, schema().graph)
+	body := c.structure(root, place{path: graphPath.Selectors(), pos: c.posOr(root, c.start())}, schema().graph)
 	var read struct {
 		APIVersion      string `json:"apiVersion"`
 		Name, Doc, Mode string
@@ -99,7 +99,7 @@ func (c *checker) nodes(nodes cue.Value, g *Graph) {
 
 // node reads one node.
 func (c *checker) node(name string, v cue.Value) (Node, bool) {
-	at := place{path: []string{"graph", "nodes", name}, pos: c.posOr(v, c.start())}
+	at := place{path: cue.MakePath(cue.Str("graph"), cue.Str("nodes"), cue.Str(name)).Selectors(), pos: c.posOr(v, c.start())}
 	if !nodeName.MatchString(name) {
 		c.report(at.pos, at.String(), CodeNodeName, fmt.Sprintf("%q is no name for a node", name), "use letters, digits, hyphens and underscores")
 	}
@@ -123,10 +123,14 @@ func (c *checker) node(name string, v cue.Value) (Node, bool) {
 func (c *checker) kind(v cue.Value, at place) *kind {
 	field := v.LookupPath(kindPath)
 	if !field.Exists() {
+		hint := "write " + at.name() + ": specs.#Filter & {…}, with the definition of the kind"
+		if c.isData() {
+			hint = "give it a kind, such as Filter"
+		}
 		if kindOf(v) == cue.StructKind {
-			c.report(at.pos, at.String(), CodeKind, "the node has no kind", "write "+at.last()+": specs.#Filter & {…}, with the definition of the kind")
+			c.report(at.pos, at.String(), CodeKind, "the node has no kind", hint)
 		} else if v.Err() == nil && !c.mended {
-			c.report(at.pos, at.String(), CodeType, fmt.Sprintf("want a node, have %s", describe(v)), "write "+at.last()+": specs.#Filter & {…}, with the definition of the kind")
+			c.report(at.pos, at.String(), CodeType, fmt.Sprintf("want a node, have %s", describe(v)), hint)
 		}
 		return nil
 	}
@@ -152,22 +156,35 @@ func (c *checker) kind(v cue.Value, at place) *kind {
 // place is where a value stands: its path, and the position to fall back on.
 // Positions of values the author gave are noted in seen, by path below the node.
 type place struct {
-	path []string
+	path []cue.Selector
 	pos  Position
 	seen map[string]Position
 }
 
-func (p place) String() string { return joinPath(p.path) }
-func (p place) last() string   { return p.path[len(p.path)-1] }
+// nodeDepth is the length of a node's path.
+const nodeDepth = 3
+
+func (p place) String() string { return cue.MakePath(p.path...).String() }
+
+// name is the last part of the path.
+func (p place) name() string { return selectorName(p.path[len(p.path)-1]) }
+
+func selectorName(s cue.Selector) string {
+	if s.LabelType() == cue.StringLabel {
+		return s.Unquoted()
+	}
+	return s.String()
+}
 
 // child is the place of a field or element.
-func (c *checker) child(p place, name string, v cue.Value) place {
-	inner := place{append(slices.Clip(p.path), name), p.pos, p.seen}
-	if pos := v.Pos(); pos.IsValid() {
-		inner.pos = c.position(pos)
-		if p.seen != nil {
-			p.seen[strings.Join(inner.path[3:], ".")] = inner.pos
+func (c *checker) child(p place, s cue.Selector, v cue.Value) place {
+	inner := place{append(slices.Clip(p.path), s), c.posOr(v, p.pos), p.seen}
+	if p.seen != nil && v.Pos().IsValid() {
+		var below []string
+		for _, s := range inner.path[nodeDepth:] {
+			below = append(below, selectorName(s))
 		}
+		p.seen[strings.Join(below, ".")] = inner.pos
 	}
 	return inner
 }
@@ -193,7 +210,7 @@ func (c *checker) structure(v cue.Value, at place, fields []*field) []byte {
 		inner := v.LookupPath(cue.MakePath(cue.Str(f.name)))
 		switch {
 		case inner.Exists():
-			text = c.value(inner, c.child(at, f.name, inner), f.typ)
+			text = c.value(inner, c.child(at, cue.Str(f.name), inner), f.typ)
 		case f.required:
 			c.missing(at, f)
 		case f.typ.form == structForm:
@@ -214,7 +231,7 @@ func (c *checker) structure(v cue.Value, at place, fields []*field) []byte {
 }
 
 func (c *checker) missing(at place, f *field) {
-	inner := place{path: append(slices.Clip(at.path), f.name)}
+	inner := place{path: append(slices.Clip(at.path), cue.Str(f.name))}
 	c.report(at.pos, inner.String(), CodeMissing, "missing required field, want "+f.typ.String(), strings.TrimSuffix(f.doc, "."))
 }
 
@@ -236,10 +253,10 @@ func (c *checker) unknownFields(v cue.Value, at place, fields []*field) {
 	}
 	for list.Next() {
 		name := list.Selector().Unquoted()
-		if _, known := findField(fields, name); known || name == "kind" && len(at.path) == 3 || name == "doc" && len(at.path) == 3 {
+		if _, known := findField(fields, name); known || len(at.path) == nodeDepth && (name == "kind" || name == "doc") {
 			continue
 		}
-		inner := c.child(place{path: at.path, pos: at.pos}, name, list.Value())
+		inner := c.child(place{path: at.path, pos: at.pos}, list.Selector(), list.Value())
 		hint := didYouMean(name, fieldNames(fields))
 		if hint == "" {
 			hint = "fields: " + strings.Join(fieldNames(fields), ", ")
@@ -300,7 +317,8 @@ func (c *checker) is(v cue.Value, at place, t *fieldType, want cue.Kind) bool {
 		c.wrongType(v, at, t)
 		return false
 	case want != cue.StructKind && want != cue.ListKind && !v.IsConcrete():
-		return false // CUE says so
+		c.noValue(v, at)
+		return false
 	}
 	return true
 }
@@ -308,6 +326,7 @@ func (c *checker) is(v cue.Value, at place, t *fieldType, want cue.Kind) bool {
 // kindOf is the kind of a value. CUE takes a struct or list that holds an error
 // for an error; here it keeps its kind.
 func kindOf(v cue.Value) cue.Kind {
+	v, _ = v.Default()
 	kind := v.IncompleteKind()
 	if kind != cue.BottomKind {
 		return kind
@@ -333,12 +352,21 @@ func elementsOf(v cue.Value) []cue.Value {
 	}
 }
 
+// noValue reports a value that is not definite. After something was mended such
+// values are no mistakes of their own.
+func (c *checker) noValue(v cue.Value, at place) {
+	if !c.mended {
+		c.report(at.pos, at.String(), CodeNoValue, fmt.Sprintf("no definite value, only %v", v), noValueHint)
+	}
+}
+
 func (c *checker) wrongType(v cue.Value, at place, t *fieldType) {
-	c.report(at.pos, at.String(), CodeType, fmt.Sprintf("want %s, have %s", t, describe(v)), "")
+	c.report(at.pos, at.String(), CodeType, fmt.Sprintf("want %s, have %s", t.plain(), describe(v)), "")
 }
 
 // describe is a value as messages quote it: its kind and, if short, its text.
 func describe(v cue.Value) string {
+	v, _ = v.Default()
 	kind := kindOf(v).String()
 	switch kind {
 	case "struct", "list":
@@ -355,7 +383,7 @@ func (c *checker) mapping(v cue.Value, at place, t *fieldType) []byte {
 	out.WriteByte('{')
 	for list, err := v.Fields(); err == nil && list.Next(); {
 		name := list.Selector().Unquoted()
-		text := c.value(list.Value(), c.child(at, name, list.Value()), t.elem)
+		text := c.value(list.Value(), c.child(at, list.Selector(), list.Value()), t.elem)
 		if text == nil {
 			continue
 		}
@@ -373,7 +401,7 @@ func (c *checker) mapping(v cue.Value, at place, t *fieldType) []byte {
 func (c *checker) list(v cue.Value, at place, t *fieldType) []byte {
 	var items [][]byte
 	for i, element := range elementsOf(v) {
-		if text := c.value(element, c.child(at, strconv.Itoa(i), element), t.elem); text != nil {
+		if text := c.value(element, c.child(at, cue.Index(i), element), t.elem); text != nil {
 			items = append(items, text)
 		}
 	}

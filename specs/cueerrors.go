@@ -11,19 +11,19 @@ import (
 )
 
 // reportSyntax reports a text that does not parse, one line for every line of
-// the text: the first complaint about a line is the cause of the others.
+// the text: the first complaint about a line is the cause of the others, and
+// one about the end of the text is the consequence of those before it.
 func (l *loader) reportSyntax(file string, err error) {
-	seen := map[Position]bool{}
+	seen := map[int]bool{}
 	for _, e := range errors.Errors(err) {
-		pos := l.start()
+		pos := Position{l.display(file), 1, 1}
 		if p := firstValid(e); p.IsValid() {
 			pos = l.position(p)
 		}
-		line := Position{pos.File, pos.Line, 0}
-		if seen[line] {
+		if seen[pos.Line] || len(seen) > 0 && strings.Contains(messageOf(e), "'EOF'") {
 			continue
 		}
-		seen[line] = true
+		seen[pos.Line] = true
 		l.report(pos, "", CodeSyntax, "syntax: "+messageOf(e), "")
 	}
 }
@@ -50,74 +50,90 @@ func firstValid(e errors.Error) token.Pos {
 	return token.NoPos
 }
 
-// reportCUE reports what CUE says of the graph, in words of our own where its
-// wording is known. CUE gives one error a member of a disjunction; the last one
-// of a path stands for all.
-func (l *loader) reportCUE(err error) {
-	last := map[string]errors.Error{}
-	var paths []string
-	for _, e := range errors.Errors(err) {
-		if format, _ := e.Msg(); format == "%d errors in empty disjunction:" {
-			continue
-		}
-		path := strings.Join(e.Path(), "\x00") + "\x00" + kindOfError(e)
-		if _, seen := last[path]; !seen {
-			paths = append(paths, path)
-		}
-		last[path] = e
-	}
-	for _, path := range paths {
-		l.reportOne(last[path])
-	}
-}
+// noValueHint is the cure for a value that is not definite.
+const noValueHint = "give it a value or a default"
 
-// kindOfError keeps errors without a path apart.
-func kindOfError(e errors.Error) string {
-	if len(e.Path()) > 0 {
-		return ""
-	}
-	return messageOf(e)
-}
-
-// wording maps the formats of CUE's errors to codes and messages. The formats
-// are pinned by the golden tests.
+// wording maps the formats of CUE's errors to codes and messages, the most
+// telling first. The formats are pinned by the golden tests.
 var wording = []struct {
 	match   *regexp.Regexp
 	code    string
 	message string // "" keeps CUE's
 	hint    string
 }{
-	{regexp.MustCompile(`^undefined field: (.+)$`), CodeReference, "nothing is named $1 there", ""},
+	{regexp.MustCompile(`^undefined field: (.+)$`), CodeReference, `nothing is named $1 there`, ""},
+	{regexp.MustCompile(`^invalid value (.+) \(out of bound (.+)\)$`), CodeRange, "want $2, have $1", ""},
+	{regexp.MustCompile(`^conflicting values \{.*\} and (.+?) \(mismatched types .* and .*\)$`), CodeType, "want a struct, have $1", ""},
+	{regexp.MustCompile(`^conflicting values (.+) and \{.*\} \(mismatched types .* and .*\)$`), CodeType, "want a struct, have $1", ""},
 	{regexp.MustCompile(`^conflicting values (.+) and (.+?)( \(mismatched.*\))?$`), CodeConflict, "two values that exclude each other: $1 and $2", ""},
 	{regexp.MustCompile(`^field not allowed$`), CodeUnknown, "unknown field", ""},
 	{regexp.MustCompile(`^field is required but not present$`), CodeMissing, "missing required field", ""},
-	{regexp.MustCompile(`^incomplete value (.*)$`), CodeNoValue, "no definite value, only $1", "give it a value or a default"},
+	{regexp.MustCompile(`^incomplete value (.*)$`), CodeNoValue, "no definite value, only $1", noValueHint},
 	{regexp.MustCompile(`^(structural cycle|cycle error|cycle with field.*)$`), CodeEvaluation, "the value refers to itself", ""},
-	{regexp.MustCompile(`^(no tag for|tag .* not used)`), CodeTag, "", ""},
-	{regexp.MustCompile(`invalid value .* for injection tag|injection tag`), CodeTagValue, "", ""},
 	{regexp.MustCompile(`^(cannot find package|import failed|package .* not found|.*module not found|.*no dependency provides)`), CodeImport, "", "a graph may import penstock.dev/specs, the CUE standard library and packages of its own module"},
+}
+
+// rank is the place of an error's text in the wording, from the front.
+func rank(text string) int {
+	for i, w := range wording {
+		if w.match.MatchString(text) {
+			return i
+		}
+	}
+	return len(wording)
+}
+
+// reportCUE reports what CUE says of the graph, in words of our own where its
+// wording is known. CUE gives one error for each member of a disjunction; the
+// most telling of a path, the last of equals, stands for all.
+func (l *loader) reportCUE(err error) {
+	best := map[string]errors.Error{}
+	var paths []string
+	for _, e := range errors.Errors(err) {
+		text := messageOf(e)
+		if strings.HasSuffix(text, " errors in empty disjunction:") {
+			continue
+		}
+		path := strings.Join(e.Path(), ".")
+		if path == "" {
+			path = "\x00" + text // errors without a path stay apart
+		}
+		known, seen := best[path]
+		if !seen {
+			paths = append(paths, path)
+		}
+		if !seen || rank(text) <= rank(messageOf(known)) {
+			best[path] = e
+		}
+	}
+	for _, path := range paths {
+		l.reportOne(best[path])
+	}
 }
 
 // reportOne words one error of CUE.
 func (l *loader) reportOne(e errors.Error) {
 	text := messageOf(e)
 	path := e.Path()
-	d := At(l.errorPosition(e), joinErrorPath(path), CodeEvaluation, text, "")
-	for _, w := range wording {
-		m := w.match.FindStringSubmatchIndex(text)
-		if m == nil {
-			continue
-		}
+	d := At(l.errorPosition(e), strings.Join(path, "."), CodeEvaluation, text, "")
+	if r := rank(text); r < len(wording) {
+		w := wording[r]
 		d.Code, d.Hint = w.code, w.hint
 		if w.message != "" {
-			d.Message = string(w.match.ExpandString(nil, w.message, text, m))
+			d.Message = w.match.ReplaceAllString(text, w.message)
 		}
-		break
 	}
 	switch d.Code {
 	case CodeNoValue:
-		if l.mended {
-			return // a mended reference has no value
+		if l.mended || len(path) > nodeDepth && path[1] == "nodes" {
+			return // a mended reference has no value; fields of nodes are looked at one by one
+		}
+	case CodeImport:
+		d.Message = e.Error() // with the cause
+	case CodeMissing:
+		if n := len(path); n > 2 && path[n-1] == "from" {
+			d.Path = strings.Join(path[:n-2], ".")
+			d.Message, d.Hint = "the node stands where nodes get no names", "declare what holds it as specs.#Nodes & {…}"
 		}
 	case CodeReference:
 		if !l.wordPort(e, &d) {
@@ -129,26 +145,19 @@ func (l *loader) reportOne(e errors.Error) {
 	l.ds = append(l.ds, d)
 }
 
-// errorPosition is where the author can mend an error: where the error is, or
-// where the value at its path is given, or the nearest value that holds it.
+// errorPosition is where the author can mend an error: where CUE places it,
+// else the last of the places that take part in it (a template's use comes
+// after its body), else the nearest value that holds it.
 func (l *loader) errorPosition(e errors.Error) Position {
-	if p := e.Position(); p.IsValid() {
-		return l.position(p)
-	}
-	selectors := errorSelectors(e.Path())
-	if l.value.Exists() {
-		if p := l.value.LookupPath(cue.MakePath(selectors...)).Pos(); p.IsValid() {
-			return l.position(p)
-		}
-	}
-	positions := errors.Positions(e)
+	positions := append(errors.Positions(e), e.Position())
 	for i := len(positions) - 1; i >= 0; i-- {
 		if positions[i].IsValid() {
 			return l.position(positions[i])
 		}
 	}
-	for n := len(selectors) - 1; n > 0 && l.value.Exists(); n-- {
-		if p := l.value.LookupPath(cue.MakePath(selectors[:n]...)).Pos(); p.IsValid() {
+	selectors := cue.ParsePath(strings.Join(e.Path(), "."))
+	for n := len(selectors.Selectors()); n > 0 && selectors.Err() == nil && l.value.Exists(); n-- {
+		if p := l.value.LookupPath(cue.MakePath(selectors.Selectors()[:n]...)).Pos(); p.IsValid() {
 			return l.position(p)
 		}
 	}
@@ -166,13 +175,3 @@ func (l *loader) otherPlace(d Diagnostic, e errors.Error) string {
 	}
 	return ""
 }
-
-func errorSelectors(path []string) []cue.Selector {
-	parsed := cue.ParsePath(strings.Join(path, "."))
-	if parsed.Err() != nil {
-		return nil
-	}
-	return parsed.Selectors()
-}
-
-func joinErrorPath(path []string) string { return strings.Join(path, ".") }

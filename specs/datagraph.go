@@ -1,42 +1,83 @@
 package specs
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/ast/astutil"
+	cueerrors "cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/literal"
 	"cuelang.org/go/cue/token"
-	"cuelang.org/go/encoding/json"
+	cuejson "cuelang.org/go/encoding/json"
 	"cuelang.org/go/encoding/yaml"
 )
 
 // parseJSON reads a JSON graph as the CUE graph it stands for.
 func parseJSON(file string, text []byte) (*ast.File, error) {
-	expr, err := json.Extract(file, text)
+	var syntax *json.SyntaxError
+	var any json.RawMessage
+	if err := json.Unmarshal(text, &any); errors.As(err, &syntax) {
+		return nil, cueerrors.Newf(offset(file, text, int(syntax.Offset)-1), "%s", syntax.Error())
+	}
+	expr, err := cuejson.Extract(file, text)
 	if err != nil {
 		return nil, err
 	}
 	body, ok := expr.(*ast.StructLit)
 	if !ok {
-		return nil, fmt.Errorf("a graph is a JSON object")
+		return nil, errors.New("a graph is a JSON object")
 	}
 	return dataGraph(file, body)
 }
+
+// offset is the position of a byte of a text.
+func offset(file string, text []byte, at int) token.Pos {
+	f := token.NewFile(file, -1, len(text))
+	f.SetLinesForContent(text)
+	return f.Pos(min(max(at, 0), len(text)), token.NoRelPos)
+}
+
+// yamlError is how the YAML decoder writes an error: file, line and cause.
+var yamlError = regexp.MustCompile(`(?s)^.*:(\d+): (.*)$`)
 
 // parseYAML reads a YAML graph as the CUE graph it stands for.
 func parseYAML(file string, text []byte) (*ast.File, error) {
 	f, err := yaml.Extract(file, text)
 	if err != nil {
+		if m := yamlError.FindStringSubmatch(err.Error()); m != nil {
+			return nil, cueerrors.Newf(offset(file, text, lineStart(text, m[1])), "%s", m[2])
+		}
 		return nil, err
 	}
 	for _, decl := range f.Decls {
 		if _, ok := decl.(*ast.Field); !ok {
-			return nil, fmt.Errorf("a graph is one YAML mapping")
+			return nil, errors.New("a graph is one YAML mapping")
 		}
 	}
 	return dataGraph(file, &ast.StructLit{Elts: f.Decls})
+}
+
+// lineStart is the offset of the first byte of a line, counted from 1.
+func lineStart(text []byte, line string) int {
+	n, err := strconv.Atoi(line)
+	if err != nil {
+		return 0
+	}
+	at := 0
+	for ; n > 1; n-- {
+		next := bytes.IndexByte(text[at:], '\n')
+		if next < 0 {
+			break
+		}
+		at += next + 1
+	}
+	return at
 }
 
 // schemaName is what the schema is called in a data graph's syntax tree.
@@ -51,7 +92,7 @@ func dataGraph(file string, body *ast.StructLit) (*ast.File, error) {
 	if wrapped, ok := fieldOf(body, "graph"); ok {
 		graph = wrapped
 		if body, ok = wrapped.Value.(*ast.StructLit); !ok {
-			return nil, fmt.Errorf("graph is not an object")
+			return nil, errors.New("graph is not an object")
 		}
 	}
 	if nodes, ok := fieldOf(body, "nodes"); ok {

@@ -108,7 +108,8 @@ func (ds Diagnostics) Sorted() Diagnostics {
 		)
 	})
 	sorted = slices.CompactFunc(sorted, func(a, b Diagnostic) bool {
-		return a.Line > 0 && a.File == b.File && a.Line == b.Line && a.Col == b.Col && a.Code == b.Code && a.Message == b.Message
+		sameCol := a.Col == b.Col || a.Code == CodeNoValue // a field and the type it is given
+		return a.Line > 0 && a.File == b.File && a.Line == b.Line && sameCol && a.Code == b.Code && a.Message == b.Message
 	})
 	slices.SortStableFunc(sorted, func(a, b Diagnostic) int {
 		return cmp.Or(

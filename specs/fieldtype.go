@@ -341,6 +341,17 @@ func (t *fieldType) String() string {
 	return "any value"
 }
 
+// plain describes the type without the name of its definition, for a value of
+// another form altogether.
+func (t *fieldType) plain() string {
+	unnamed := *t
+	unnamed.name = ""
+	if unnamed.form == stringForm && len(unnamed.enum) == 0 {
+		return "string"
+	}
+	return unnamed.String()
+}
+
 func (t *fieldType) bounds() string {
 	low, high := strconv.FormatFloat(t.min, 'f', -1, 64), strconv.FormatFloat(t.max, 'f', -1, 64)
 	switch {

@@ -46,7 +46,7 @@ type loader struct {
 	parsed   map[string]*ast.File // the author's files by absolute name
 	instance *build.Instance
 	value    cue.Value // of the whole instance, as built last
-	mended   bool // something undefined was replaced: incomplete values are no surprise
+	mended   bool      // something undefined was replaced: incomplete values are no surprise
 	ds       Diagnostics
 }
 
@@ -93,10 +93,8 @@ func (l *loader) loadInstance() bool {
 	}
 	instances := load.Instances([]string{l.argument()}, cfg)
 	l.instance = instances[0]
-	if err := l.instance.Err; err != nil {
-		l.reportCUE(err)
-	}
-	return !l.ds.Failed()
+	l.reportCUE(l.instance.Err)
+	return l.instance.Err == nil
 }
 
 // argument is what the CUE loader is asked for.

@@ -162,7 +162,7 @@ func (l *loader) mendReference(c astutil.Cursor, unresolved map[token.Pos]bool) 
 	if id == nil || !unresolved[id.Pos()] {
 		return false
 	}
-	l.reportReference(c, expr, id)
+	l.reportReference(c, id)
 	anything := ast.NewIdent("_")
 	ast.SetPos(anything, id.Pos())
 	c.Replace(anything)
@@ -185,18 +185,20 @@ func baseIdent(e ast.Expr) *ast.Ident {
 	}
 }
 
-func (l *loader) reportReference(c astutil.Cursor, expr ast.Expr, id *ast.Ident) {
+func (l *loader) reportReference(c astutil.Cursor, id *ast.Ident) {
 	what := "nothing is named %q"
-	if sel, ok := expr.(*ast.SelectorExpr); ok && isPortName(labelName(sel.Sel)) {
+	path := enclosingPath(c)
+	if isInput(path) {
 		what = "no node named %q"
 	}
-	l.report(l.position(id.Pos()), enclosingPath(c), CodeReference,
+	l.report(l.position(id.Pos()), path, CodeReference,
 		fmt.Sprintf(what, id.Name), didYouMean(id.Name, namesInScope(c)))
 }
 
-// isPortName reports whether some kind has an output port of the name.
-func isPortName(name string) bool {
-	return name == "parts" || slices.ContainsFunc(schema().kinds, func(k *kind) bool { return slices.Contains(k.Outputs, name) })
+// isInput reports whether a path ends in the name of an input port.
+func isInput(path string) bool {
+	last := path[strings.LastIndexByte(path, '.')+1:]
+	return slices.ContainsFunc(schema().kinds, func(k *kind) bool { return slices.Contains(k.Inputs, last) })
 }
 
 // namesInScope lists the labels, let clauses and imports an expression may

@@ -3,13 +3,13 @@ package specs
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/errors"
-	"cuelang.org/go/cue/token"
+	"cuelang.org/go/cue/format"
+	"cuelang.org/go/cue/literal"
 )
 
 // inputs reads an input port of a node, or a list of them.
@@ -19,9 +19,13 @@ func (c *checker) inputs(node cue.Value, at place, f *field) []Input {
 		c.missing(at, f)
 		return nil
 	}
-	here := c.child(at, f.name, v)
+	here := c.child(at, cue.Str(f.name), v)
 	if f.typ.form != listForm {
 		return c.input(v, here, f.name, 0)
+	}
+	if kindOf(v) == cue.StructKind {
+		c.report(here.pos, here.String(), CodeNotPort, "the input takes a list of ports", "write ["+c.textOr(v, "read.out")+"]")
+		return nil
 	}
 	if !c.is(v, here, f.typ, cue.ListKind) {
 		return nil
@@ -29,7 +33,7 @@ func (c *checker) inputs(node cue.Value, at place, f *field) []Input {
 	var inputs []Input
 	elements := elementsOf(v)
 	for i, element := range elements {
-		inputs = append(inputs, c.input(element, c.child(here, strconv.Itoa(i), element), f.name, i)...)
+		inputs = append(inputs, c.input(element, c.child(here, cue.Index(i), element), f.name, i)...)
 	}
 	if len(elements) < f.typ.minItems {
 		c.report(here.pos, here.String(), CodeRange, "want at least one port, have none", "")
@@ -39,8 +43,7 @@ func (c *checker) inputs(node cue.Value, at place, f *field) []Input {
 
 // input reads one reference to an output port.
 func (c *checker) input(v cue.Value, at place, port string, index int) []Input {
-	from, fromErr := v.LookupPath(fromPath).String()
-	source, portErr := v.LookupPath(portPath).String()
+	from, output := v.LookupPath(fromPath), v.LookupPath(portPath)
 	switch {
 	case kindOf(v) != cue.StructKind:
 		c.notPort(v, at)
@@ -48,22 +51,32 @@ func (c *checker) input(v cue.Value, at place, port string, index int) []Input {
 	case v.LookupPath(kindPath).Exists():
 		c.wholeNode(v, at)
 		return nil
-	case fromErr != nil || portErr != nil && source == "" && v.LookupPath(portPath).Exists():
+	case !from.Exists() && output.Exists():
+		c.report(at.pos, at.String(), CodeMissing, "the input is not connected", "give the template a port, such as read.out")
+		return nil
+	}
+	ref := Ref{Port: "out"}
+	var err error
+	if ref.Node, err = from.String(); err != nil {
 		c.notPort(v, at)
 		return nil
-	case portErr != nil:
-		source = "out"
 	}
-	k, known := c.kinds[from]
+	if output.Exists() {
+		if ref.Port, err = output.String(); err != nil {
+			c.notPort(v, at)
+			return nil
+		}
+	}
+	k, known := c.kinds[ref.Node]
 	switch {
 	case !known:
-		c.report(at.pos, at.String(), CodeReference, fmt.Sprintf("no node named %q", from), didYouMean(from, c.names))
+		c.report(at.pos, at.String(), CodeReference, fmt.Sprintf("no node named %q", ref.Node), didYouMean(ref.Node, c.names))
 		return nil
-	case k != nil && !slices.Contains(k.Outputs, source):
-		c.report(at.pos, at.String(), CodePort, noPort(from, k, source), portHint(from, k, source))
+	case k != nil && !slices.Contains(k.Outputs, ref.Port):
+		c.report(at.pos, at.String(), CodePort, noPort(ref.Node, k, ref.Port), portHint(ref.Node, k, ref.Port))
 		return nil
 	}
-	return []Input{{port, index, Ref{from, source}, at.pos}}
+	return []Input{{port, index, ref, at.pos}}
 }
 
 // notPort reports a value that is no reference to a port.
@@ -81,7 +94,7 @@ func (c *checker) notPort(v cue.Value, at place) {
 			hint = `write the node and its port, such as read.out`
 		}
 	case cue.IntKind, cue.FloatKind, cue.NumberKind, cue.StructKind:
-		hint = "the ports of a Split are its parts: split.parts.train"
+		hint = c.partsHint(v)
 	case cue.ListKind:
 		hint = "a Union takes a list"
 	}
@@ -89,30 +102,49 @@ func (c *checker) notPort(v cue.Value, at place) {
 		"an input takes an output port of a node, such as read.out; this is "+describe(v), hint)
 }
 
-func (c *checker) wholeNode(v cue.Value, at place) {
-	name, hint := "read", ""
-	kindName, _ := v.LookupPath(kindPath).String()
-	if sel := c.referenceAt(v.Pos()); sel != "" {
-		name = sel
+// partsHint names the ports of a Split when something else of it was referred
+// to.
+func (c *checker) partsHint(v cue.Value) string {
+	name, _, _ := strings.Cut(c.textOr(v, ""), ".")
+	k := c.kinds[name]
+	if k == nil || len(k.Outputs) == 0 || outputPath(k, k.Outputs[0]) == k.Outputs[0] {
+		return ""
 	}
+	var ports []string
+	for _, output := range k.Outputs {
+		ports = append(ports, name+"."+outputPath(k, output))
+	}
+	return "ports: " + strings.Join(ports, ", ")
+}
+
+func (c *checker) wholeNode(v cue.Value, at place) {
+	hint := ""
+	kindName, _ := v.LookupPath(kindPath).String()
 	if k := schema().byName[kindName]; k != nil && len(k.Outputs) > 0 {
-		hint = "write " + name + "." + outputPath(k, k.Outputs[0])
+		hint = "write " + c.textOr(v, "read") + "." + outputPath(k, k.Outputs[0])
 	}
 	c.report(at.pos, at.String(), CodeWholeNode, "an input takes an output port of a node, not the whole node", hint)
 }
 
-// referenceAt is the name written at a position, "" if it is no plain name.
-func (c *checker) referenceAt(pos token.Pos) string {
-	name := ""
+// textOr is the reference that stands at a value's position if it starts with
+// the name of a node, else an example.
+func (c *checker) textOr(v cue.Value, example string) string {
+	text := ""
 	for _, f := range c.parsed {
 		ast.Walk(f, func(n ast.Node) bool {
-			if id, ok := n.(*ast.Ident); ok && id.Pos() == pos && name == "" {
-				name = id.Name
+			e, ok := n.(ast.Expr)
+			if ok && text == "" && e.Pos() == v.Pos() && baseIdent(e) != nil && slices.Contains(c.names, baseIdent(e).Name) {
+				if b, err := format.Node(e); err == nil {
+					text = string(b)
+				}
 			}
-			return name == ""
+			return text == ""
 		}, nil)
 	}
-	return name
+	if text == "" {
+		return example
+	}
+	return text
 }
 
 // outputPath is how a reference to a port continues after the node's name.
@@ -153,6 +185,7 @@ func portHint(node string, k *kind, port string) string {
 func (l *loader) wordPort(e errors.Error, d *Diagnostic) bool {
 	sel := l.selectorAt(e)
 	if sel == nil {
+		l.wordIndex(e, d)
 		return true
 	}
 	name := labelName(sel.Sel)
@@ -173,9 +206,32 @@ func (l *loader) wordPort(e errors.Error, d *Diagnostic) bool {
 	return true
 }
 
+// wordIndex words the selection of a node by index, as in graph.nodes["read"].
+func (l *loader) wordIndex(e errors.Error, d *Diagnostic) {
+	name := undefinedName(e)
+	nodes, err := l.value.LookupPath(cue.MakePath(cue.Str("graph"), cue.Str("nodes"))).Fields()
+	if path := e.Path(); err != nil || len(path) <= nodeDepth || path[1] != "nodes" {
+		return
+	}
+	var names []string
+	for nodes.Next() {
+		names = append(names, selectorName(nodes.Selector()))
+	}
+	d.Message, d.Hint = fmt.Sprintf("no node named %q", name), didYouMean(name, names)
+}
+
+// undefinedName is the name an "undefined field" error is about.
+func undefinedName(e errors.Error) string {
+	name := strings.TrimPrefix(messageOf(e), "undefined field: ")
+	if unquoted, err := literal.Unquote(name); err == nil {
+		return unquoted
+	}
+	return name
+}
+
 // selectorAt is the selector expression an "undefined field" error is about.
 func (l *loader) selectorAt(e errors.Error) *ast.SelectorExpr {
-	name := strings.TrimPrefix(messageOf(e), "undefined field: ")
+	name := undefinedName(e)
 	positions := append(errors.Positions(e), e.Position())
 	var found *ast.SelectorExpr
 	for _, file := range l.files {

@@ -183,6 +183,9 @@ func (s *source) display(file string) string {
 // start is the first place of the graph's first file.
 func (s *source) start() Position { return Position{s.display(s.files[0]), 1, 1} }
 
+// isData reports whether the graph is JSON or YAML.
+func (s *source) isData() bool { return filepath.Ext(s.files[0]) != ".cue" }
+
 // parse parses the author's files and reports what is not CUE, JSON or YAML.
 func (l *loader) parse() bool {
 	for _, file := range l.files {

@@ -73,7 +73,7 @@ func gap(a, b *item) float64 {
 	switch {
 	case a.node >= 0 && b.node >= 0:
 		space = 20
-	case a.node >= 0 || b.node >= 0:
+	case a.node >= 0 || b.node >= 0, a.across > 0 && b.across > 0:
 		space = 14
 	}
 	return (a.across+b.across)/2 + space

@@ -40,6 +40,10 @@ func splitHeads(x *graph.Node, rows, heads int) *graph.Node {
 	return graph.TransposeAllAxes(graph.Reshape(x, rows, n/rows, heads, width/heads), 0, 2, 1, 3)
 }
 
+// queryBlock is how many positions attend together. Keys after the last of them are
+// left out, so about half of the scores of a long row are never computed.
+const queryBlock = 128
+
 // causalAttention is scaled dot-product attention in which a position sees itself and
 // what is before it. Padding on the right needs no mask of its own: no valid position
 // sees it.
@@ -50,32 +54,53 @@ func splitHeads(x *graph.Node, rows, heads int) *graph.Node {
 func causalAttention(q, k, v *graph.Node) *graph.Node {
 	d := q.Shape().Dimensions
 	rows, heads, length, dim := d[0], d[1], d[2], d[3]
-	kvHeads := k.Shape().Dimensions[1]
-	group := heads / kvHeads
-
-	// Heads that share keys are stacked, so keys are never repeated.
-	batch := rows * kvHeads
-	q = graph.Reshape(graph.MulScalar(q, 1/math.Sqrt(float64(dim))), batch, group*length, dim)
-	k = graph.Reshape(k, batch, length, dim)
-	v = graph.Reshape(v, batch, length, dim)
-
-	scores := graph.DotGeneral(q, []int{2}, []int{0}, k, []int{2}, []int{0})
-	scores = graph.Reshape(scores, batch*group, length, length)
-	scores = graph.Add(scores, causalMask(q.Graph(), length))
-	shares := graph.Reshape(graph.Softmax(scores, -1), batch, group*length, length)
-	out := graph.DotGeneral(shares, []int{2}, []int{0}, v, []int{1}, []int{0})
-
-	out = graph.Reshape(out, rows, heads, length, dim)
+	q = graph.MulScalar(q, 1/math.Sqrt(float64(dim)))
+	var blocks []*graph.Node
+	for start := 0; start < length; start += queryBlock {
+		end := min(start+queryBlock, length)
+		blocks = append(blocks, attendBlock(along(q, start, end), along(k, 0, end), along(v, 0, end)))
+	}
+	out := blocks[0]
+	if len(blocks) > 1 {
+		out = graph.Concatenate(blocks, 2)
+	}
 	return graph.Reshape(graph.TransposeAllAxes(out, 0, 2, 1, 3), rows*length, heads*dim)
 }
 
-// causalMask is [1, length, length]: 0 where the column is not after the row, else a
-// number whose exponential is exactly 0.
-func causalMask(g *graph.Graph, length int) *graph.Node {
-	shape := shapes.Make(dtypes.Int32, length, length)
-	seen := graph.GreaterOrEqual(graph.Iota(g, shape, 0), graph.Iota(g, shape, 1))
+// along cuts positions start to end out of [rows, heads, length, dim].
+func along(x *graph.Node, start, end int) *graph.Node {
+	if start == 0 && end == x.Shape().Dimensions[2] {
+		return x
+	}
+	return graph.SliceAxis(x, 2, graph.AxisRange(start, end))
+}
+
+// attendBlock lets the scaled queries of the last positions attend to all of k and v.
+// Heads that share keys are stacked, so keys are never repeated.
+func attendBlock(q, k, v *graph.Node) *graph.Node {
+	d, keys, kvHeads := q.Shape().Dimensions, k.Shape().Dimensions[2], k.Shape().Dimensions[1]
+	rows, heads, queries, dim := d[0], d[1], d[2], d[3]
+	batch, group := rows*kvHeads, heads/kvHeads
+	q = graph.Reshape(q, batch, group*queries, dim)
+	k = graph.Reshape(k, batch, keys, dim)
+	v = graph.Reshape(v, batch, keys, dim)
+
+	scores := graph.DotGeneral(q, []int{2}, []int{0}, k, []int{2}, []int{0})
+	scores = graph.Add(scores, causalMask(q.Graph(), batch*group, queries, keys, scores.Shape().Dimensions))
+	out := graph.DotGeneral(graph.Softmax(scores, -1), []int{2}, []int{0}, v, []int{1}, []int{0})
+	return graph.Reshape(out, rows, heads, queries, dim)
+}
+
+// causalMask is 0 where the key is not after the query, else a number whose exponential
+// is exactly 0, for queries that are the last of the keys; one copy for each of a
+// number of heads, in the shape of their scores. The copies cost memory but are shared
+// by all layers, and sums of equal shapes are several times faster than broadcasts.
+func causalMask(g *graph.Graph, copies, queries, keys int, scores []int) *graph.Node {
+	shape := shapes.Make(dtypes.Int32, queries, keys)
+	position := graph.AddScalar(graph.Iota(g, shape, 0), int32(keys-queries))
+	seen := graph.GreaterOrEqual(position, graph.Iota(g, shape, 1))
 	zero := graph.ScalarZero(g, dtypes.Float32)
 	hidden := graph.Scalar(g, dtypes.Float32, -1e30)
-	mask := graph.Where(seen, graph.BroadcastToDims(zero, length, length), graph.BroadcastToDims(hidden, length, length))
-	return graph.ExpandLeftToRank(mask, 3)
+	mask := graph.Where(seen, graph.BroadcastToDims(zero, queries, keys), graph.BroadcastToDims(hidden, queries, keys))
+	return graph.Reshape(graph.BroadcastPrefix(mask, copies), scores...)
 }

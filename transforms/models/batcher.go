@@ -61,23 +61,26 @@ type waiter struct {
 }
 
 func newBatcher(m *model, opts Options) *batcher {
-	b := &batcher{
-		run:     m.runAll,
-		budget:  opts.BatchTokens,
-		maxWait: opts.MaxWait,
-		arrived: make(chan struct{}, 1),
-		stopped: make(chan struct{}),
-	}
-	if b.budget <= 0 {
+	budget, maxWait := opts.BatchTokens, opts.MaxWait
+	if budget <= 0 {
 		// Above 100 M parameters a batch takes seconds; smaller ones keep latency and
 		// activations down and cost no throughput.
-		b.budget = defaultBatchTokens
+		budget = defaultBatchTokens
 		if m.info.Parameters > 100_000_000 {
-			b.budget /= 2
+			budget /= 2
 		}
 	}
-	if b.maxWait <= 0 {
-		b.maxWait = defaultMaxWait
+	if maxWait <= 0 {
+		maxWait = defaultMaxWait
+	}
+	return startBatcher(m.runAll, budget, maxWait)
+}
+
+// startBatcher starts the goroutine that [batcher.close] waits for.
+func startBatcher(run func([]*sequence) (executed int), budget int, maxWait time.Duration) *batcher {
+	b := &batcher{
+		run: run, budget: budget, maxWait: maxWait,
+		arrived: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
 	go b.loop()
 	return b

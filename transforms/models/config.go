@@ -27,9 +27,12 @@ type config struct {
 
 const supported = "supported: llama (also mistral and smollm), gpt2"
 
-// Sanity bounds of a configuration; a product over them is refused by the shapes of
-// the weights, these only keep the arithmetic on them small.
-const maxDimension = 1 << 24
+// Sanity bounds of a configuration. Sizes that are merely wrong are found when they are
+// compared with the weights; these keep the list of weights and products small.
+const (
+	maxLayers    = 1 << 10
+	maxDimension = 1 << 24
+)
 
 func (c *config) check() error {
 	positive := []struct {
@@ -46,6 +49,8 @@ func (c *config) check() error {
 		}
 	}
 	switch {
+	case c.Layers > maxLayers:
+		return fmt.Errorf("%d layers are more than %d", c.Layers, maxLayers)
 	case c.Heads%c.KVHeads != 0:
 		return fmt.Errorf("%d attention heads are not a multiple of %d key-value heads", c.Heads, c.KVHeads)
 	case c.Architecture == "llama" && c.HeadDim%2 != 0:

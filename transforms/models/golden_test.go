@@ -3,8 +3,11 @@ package models
 import (
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"sync"
 	"testing"
 )
@@ -88,5 +91,88 @@ func TestLogitsEqualTransformers(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestGGUFGivesTheSameLogits(t *testing.T) {
+	folder := filepath.Join("testdata", "tiny", "llama-tied")
+	var golden []goldenRow
+	readJSONFile(t, filepath.Join(folder, "expected.json"), &golden)
+	batch := [][]int32{golden[1].IDs, golden[4].IDs}
+	want := forwardAll(t, openTest(t, folder), batch)
+	got := forwardAll(t, openTest(t, folder+".gguf"), batch)
+	for row := range batch {
+		for pos := range batch[row] {
+			if diff := maxDifference(got[row][pos], want[row][pos]); diff != 0 {
+				t.Fatalf("row %d position %d: logits differ by %v", row, pos, diff)
+			}
+		}
+	}
+}
+
+// Batches of one, of seven and of all rows, in any order, give the same up to rounding:
+// the backend has another kernel for small matrix products, which sums in another order.
+func TestBatchingDoesNotChangeLogits(t *testing.T) {
+	lm := openTest(t, "pocket")
+	rng := rand.New(rand.NewPCG(3, 4))
+	batch := make([][]int32, 64)
+	for i := range batch {
+		batch[i] = make([]int32, 1+rng.IntN(70))
+		for j := range batch[i] {
+			batch[i][j] = rng.Int32N(int32(lm.Info().Vocabulary))
+		}
+	}
+	batch[5] = append(batch[5], make([]int32, 200)...) // more than one block of queries
+	want := moments(t, lm, batch)
+	worst := 0.0
+	for _, size := range []int{1, 7} {
+		order := rng.Perm(len(batch))
+		for group := range slices.Chunk(order, size) {
+			part := make([][]int32, len(group))
+			for i, row := range group {
+				part[i] = batch[row]
+			}
+			for i, got := range moments(t, lm, part) {
+				for pos, m := range got {
+					worst = max(worst, math.Abs(m.LogProb-want[group[i]][pos].LogProb), math.Abs(m.Mean-want[group[i]][pos].Mean))
+				}
+			}
+		}
+		if worst > 1e-4 {
+			t.Fatalf("batches of %d and of %d differ by %v", size, len(batch), worst)
+		}
+	}
+	t.Logf("largest difference %.2g", worst)
+}
+
+// moments runs a batch and keeps the moments of every position that has a next token.
+func moments(t testing.TB, lm *LM, batch [][]int32) [][]Moments {
+	t.Helper()
+	out := make([][]Moments, len(batch))
+	for row := range batch {
+		out[row] = make([]Moments, len(batch[row])-1)
+	}
+	err := lm.Forward(t.Context(), batch, func(row, pos int, logits []float32) {
+		if pos+1 < len(batch[row]) {
+			out[row][pos] = Position(logits, batch[row][pos+1])
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// The same batch gives the same bits again, on one core as on two.
+func TestForwardIsRepeatable(t *testing.T) {
+	lm := openTest(t, "pocket")
+	batch := [][]int32{lm.Tokenizer().Encode("The harbour was full of broken boats."), {1, 2, 3}}
+	want := moments(t, lm, batch)
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	got := moments(t, lm, batch)
+	for row := range want {
+		if !slices.Equal(got[row], want[row]) {
+			t.Errorf("row %d differs", row)
+		}
 	}
 }

@@ -44,15 +44,22 @@ func rmsNorm(x, gain *graph.Node, epsilon float64) *graph.Node {
 	return graph.Mul(graph.Mul(x, scale), graph.ExpandLeftToRank(gain, 2))
 }
 
-// newRotation returns the rotary embedding of heads [rows, heads, length, dim]:
-// value i of the first half and value i of the second are a pair, turned by
+// newRotation returns the rotary embedding of heads [rows, heads, length, dim]: value i
+// of the first half and value i of the second are a pair, turned by
 // position * base^(-2i/dim).
+//
+// The tables are repeated over rows and heads once, for all layers: products of equal
+// shapes are several times faster than broadcasts.
 func newRotation(g *graph.Graph, c *config, length int) func(*graph.Node) *graph.Node {
 	half := c.HeadDim / 2
 	cosTable, sinTable := rotationTables(c, length)
-	cos := graph.Reshape(graph.Const(g, cosTable), 1, 1, length, half)
-	sin := graph.Reshape(graph.Const(g, sinTable), 1, 1, length, half)
+	cos, sin := graph.Const(g, cosTable), graph.Const(g, sinTable)
 	return func(x *graph.Node) *graph.Node {
+		d := x.Shape().Dimensions
+		repeated := func(table *graph.Node) *graph.Node {
+			return graph.Reshape(graph.BroadcastPrefix(table, d[0]*d[1]), d[0], d[1], length, half)
+		}
+		cos, sin := repeated(cos), repeated(sin)
 		a := graph.SliceAxis(x, -1, graph.AxisRange(0, half))
 		b := graph.SliceAxis(x, -1, graph.AxisRange(half, c.HeadDim))
 		return graph.Concatenate([]*graph.Node{

@@ -21,15 +21,15 @@ func (m Moments) Variance() float64 { return max(0, m.Square-m.Mean*m.Mean) }
 func Position(logits []float32, target int32) Moments {
 	own := logits[target]
 	highest := maximum(logits)
-	sum, first, second, above := exponentialSums(logits, highest, own)
+	s := exponentialSums(logits, highest, own)
 	// With x = logit - highest and Z = sum e^x: ln p = x - ln Z.
-	logSum := math.Log(sum)
-	mean := first / sum
+	logSum := math.Log(s.zeroth)
+	mean := s.first / s.zeroth
 	return Moments{
-		LogProb: float64(own-highest) - logSum,
-		Rank:    1 + above,
+		LogProb: float64(own) - float64(highest) - logSum,
+		Rank:    1 + s.above,
 		Mean:    mean - logSum,
-		Square:  second/sum - 2*mean*logSum + logSum*logSum,
+		Square:  s.second/s.zeroth - 2*mean*logSum + logSum*logSum,
 	}
 }
 
@@ -37,11 +37,22 @@ func Position(logits []float32, target int32) Moments {
 // log-probability.
 func LogSumExp(logits []float32) float64 {
 	highest := maximum(logits)
-	sum, _, _, _ := exponentialSums(logits, highest, highest)
-	return float64(highest) + math.Log(sum)
+	return float64(highest) + math.Log(exponentialSums(logits, highest, highest).zeroth)
 }
 
-func maximum(values []float32) float32 {
+// sums are what one pass over a row gives: over x = logit - highest, the sums of e^x,
+// x e^x and x^2 e^x, and the number of logits above own.
+type sums struct {
+	zeroth, first, second float64
+	above                 int
+}
+
+// lowestExponent ends the range of exp32. Logits further below the highest are taken
+// to be there: they weigh less than 1e-37 either way.
+const lowestExponent = -87
+
+// maximumScalar is -Inf for no values and NaN when one is NaN.
+func maximumScalar(values []float32) float32 {
 	highest := float32(math.Inf(-1))
 	for _, v := range values {
 		highest = max(highest, v)
@@ -49,72 +60,47 @@ func maximum(values []float32) float32 {
 	return highest
 }
 
-// exponentialSums gives, over x = logit - highest, the sums of e^x, x e^x and x^2 e^x,
-// and the number of logits above own.
-//
-// Short blocks are summed in float32, four at a time, then added in float64: the error
-// stays that of one rounding.
-func exponentialSums(logits []float32, highest, own float32) (sum, first, second float64, above int) {
-	n := len(logits) &^ 3
-	for i := 0; i < n; i += 4 {
-		block := logits[i : i+4 : i+4]
-		x0, x1, x2, x3 := block[0]-highest, block[1]-highest, block[2]-highest, block[3]-highest
-		e0, e1, e2, e3 := exp32(x0), exp32(x1), exp32(x2), exp32(x3)
-		t0, t1, t2, t3 := x0*e0, x1*e1, x2*e2, x3*e3
-		sum += float64((e0 + e1) + (e2 + e3))
-		first += float64((t0 + t1) + (t2 + t3))
-		second += float64((x0*t0 + x1*t1) + (x2*t2 + x3*t3))
-		above += countAbove(block, own)
-	}
-	for _, logit := range logits[n:] {
+func exponentialSumsScalar(logits []float32, highest, own float32) sums {
+	var s sums
+	for _, logit := range logits {
 		x := logit - highest
+		if x < lowestExponent {
+			x = lowestExponent
+		}
 		e := exp32(x)
-		sum += float64(e)
-		first += float64(x * e)
-		second += float64(x * x * e)
+		t := x * e
+		s.zeroth += float64(e)
+		s.first += float64(t)
+		s.second += float64(x * t)
 		if logit > own {
-			above++
+			s.above++
 		}
 	}
-	return sum, first, second, above
+	return s
 }
 
-func countAbove(block []float32, own float32) int {
-	n := 0
-	for _, logit := range block {
-		if logit > own {
-			n++
-		}
-	}
-	return n
-}
+// Coefficients of exp32: x = n ln 2 + r with |r| <= ln 2 / 2, e^r by a polynomial,
+// 2^n by the exponent field (Cephes expf, Moshier).
+const (
+	log2E    = 1.44269504
+	ln2High  = 0.693359375
+	ln2Low   = -2.12194440e-4
+	rounding = 3 << 22 // adding it leaves the rounded integer in the low bits
+	bias     = 127 << 23
 
-// exp32 is e^x for x <= 0, with a relative error of 2e-7; 0 below -87, where float32
-// ends. NaN gives NaN.
-//
-// x = n ln 2 + r with |r| <= ln 2 / 2; e^r by a polynomial, 2^n by the exponent field
-// (Cephes expf, Moshier).
+	exp7 = 1.9875691500e-4
+	exp6 = 1.3981999507e-3
+	exp5 = 8.3334519073e-3
+	exp4 = 4.1665795894e-2
+	exp3 = 1.6666665459e-1
+	exp2 = 5.0000001201e-1
+)
+
+// exp32 is e^x for x from -87 to 0 with a relative error below 2e-7. NaN gives NaN.
 func exp32(x float32) float32 {
-	const (
-		log2E  = 1.44269504
-		magic  = 3 << 22 // adding it rounds to an integer in the low bits
-		ln2Hi  = 0.693359375
-		ln2Lo  = -2.12194440e-4
-		lowest = -87
-	)
-	if x < lowest {
-		return 0
-	}
-	shifted := x*log2E + magic
-	n := shifted - magic
-	r := x - n*ln2Hi - n*ln2Lo
-	p := float32(1.9875691500e-4)
-	p = p*r + 1.3981999507e-3
-	p = p*r + 8.3334519073e-3
-	p = p*r + 4.1665795894e-2
-	p = p*r + 1.6666665459e-1
-	p = p*r + 5.0000001201e-1
-	p = p*(r*r) + r + 1
-	exponent := int32(math.Float32bits(shifted)) << 23
-	return math.Float32frombits(uint32(int32(math.Float32bits(p)) + exponent))
+	shifted := x*log2E + rounding
+	n := shifted - rounding
+	r := x - n*ln2High - n*ln2Low
+	p := (((((exp7*r+exp6)*r+exp5)*r+exp4)*r+exp3)*r+exp2)*(r*r) + r + 1
+	return p * math.Float32frombits(math.Float32bits(shifted)<<23+bias)
 }

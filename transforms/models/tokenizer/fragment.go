@@ -21,9 +21,12 @@ type rewrite struct {
 	below *rewrite
 }
 
-// An edit says that output bytes [outStart, outEnd) stand for input bytes
-// [inStart, inEnd). Either range may be empty.
-type edit struct{ outStart, outEnd, inStart, inEnd int }
+// An edit says that count times in a row outLen bytes stand for inLen bytes of
+// the input; either may be 0.
+type edit struct{ outStart, outLen, inStart, inLen, count int }
+
+func (e edit) outEnd() int { return e.outStart + e.count*e.outLen }
+func (e edit) inEnd() int  { return e.inStart + e.count*e.inLen }
 
 func (f fragment) slice(from, to int) fragment {
 	return fragment{text: f.text[from:to], at: f.at + from, below: f.below}
@@ -51,10 +54,11 @@ func (r *rewrite) start(out int) int {
 	if i < 0 {
 		return out
 	}
-	if e := r.edits[i]; out >= e.outEnd {
-		return e.inEnd + out - e.outEnd
+	e := r.edits[i]
+	if out >= e.outEnd() {
+		return e.inEnd() + out - e.outEnd()
 	}
-	return r.edits[i].inStart
+	return e.inStart + (out-e.outStart)/e.outLen*e.inLen
 }
 
 // end maps the end of the output range [from, to) to the input. Bytes deleted
@@ -67,10 +71,11 @@ func (r *rewrite) end(from, to int) int {
 	if i < 0 {
 		return to
 	}
-	if e := r.edits[i]; to > e.outEnd {
-		return e.inEnd + to - e.outEnd
+	e := r.edits[i]
+	if to > e.outEnd() {
+		return e.inEnd() + to - e.outEnd()
 	}
-	return r.edits[i].inEnd
+	return e.inStart + ((to-1-e.outStart)/e.outLen+1)*e.inLen
 }
 
 // A rewriter collects the output of a normalizer and how it relates to the
@@ -90,7 +95,15 @@ func (w *rewriter) keep(s string) {
 // replace emits s in place of the next n input bytes; n = 0 inserts and an
 // empty s deletes.
 func (w *rewriter) replace(n int, s string) {
-	w.edits = append(w.edits, edit{len(w.out), len(w.out) + len(s), w.in, w.in + n})
+	next := edit{outStart: len(w.out), outLen: len(s), inStart: w.in, inLen: n, count: 1}
 	w.out = append(w.out, s...)
 	w.in += n
+	if last := len(w.edits) - 1; last >= 0 {
+		if e := &w.edits[last]; e.outEnd() == next.outStart && e.inEnd() == next.inStart &&
+			e.outLen == next.outLen && e.inLen == next.inLen {
+			e.count++
+			return
+		}
+	}
+	w.edits = append(w.edits, next)
 }

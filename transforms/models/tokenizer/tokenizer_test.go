@@ -84,8 +84,8 @@ func TestSpansOfNormalizedText(t *testing.T) {
 		tokenizer, text string
 		want            []string
 	}{
-		{"tiny-wordpiece", "  THE\x00  Éa", []string{"THE", "É", "a"}},
-		{"tiny-wordpiece", "the日the e\u0301", []string{"the", "日", "the", "e\u0301"}},
+		{"tiny-wordpiece", "  THE\x00  Éa", []string{"THE", "Éa"}},
+		{"tiny-wordpiece", "the日the e\u0301.", []string{"the", "日", "the", "e", "."}},
 		{"tiny-sp-bpe-bytefallback", "the the", []string{"the", " the"}},
 		{"tiny-sp-bpe-bytefallback", " \n", []string{" ", "\n"}},
 	} {
@@ -203,16 +203,13 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// TestHugeWordIsNotQuadratic encodes words of 4 MB. Quadratic merging would take
-// hours, so the limit is generous.
+// TestHugeWordIsNotQuadratic encodes words of 1 MB. Quadratic merging would take
+// an hour, so the limit is generous.
 func TestHugeWordIsNotQuadratic(t *testing.T) {
-	if testing.Short() {
-		t.Skip("encodes several 4 MB words")
-	}
 	for _, name := range families {
 		tok := load(t, name)
 		for _, unit := range []string{"a", " ", "the", "é", "<", "ab\n"} {
-			text := strings.Repeat(unit, 1<<22/len(unit))
+			text := strings.Repeat(unit, 1<<20/len(unit))
 			begin := time.Now()
 			ids := tok.Encode(text)
 			if took := time.Since(begin); took > time.Minute {

@@ -12,7 +12,8 @@ import time
 from pathlib import Path
 
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, DynamicCache, GgufConfig
+from transformers.cache_utils import DynamicLayer
 
 FORMS = [
     "Write a news report of about 150 words about {}.",
@@ -90,16 +91,36 @@ def equal_length_groups(prompts, rows):
     yield from by_length.values()
 
 
+class FixedLayer(DynamicLayer):
+    """Keys and values of one layer in memory taken once: the default copies all of it every step."""
+
+    def __init__(self, limit):
+        super().__init__()
+        self.limit, self.length = limit, 0
+
+    def update(self, key_states, value_states, *args, **kwargs):
+        if not self.is_initialized:
+            self.lazy_initialization(key_states, value_states)
+            rows, heads, _, width = key_states.shape
+            self.buffers = [state.new_empty(rows, heads, self.limit, width)
+                            for state in (key_states, value_states)]
+        first, self.length = self.length, self.length + key_states.shape[2]
+        for buffer, state in zip(self.buffers, (key_states, value_states)):
+            buffer[:, :, first:self.length] = state
+        self.keys, self.values = (buffer[:, :, :self.length] for buffer in self.buffers)
+        return self.keys, self.values
+
+
 @torch.inference_mode()
 def sample(model, prompts, temperatures, limit, end):
     """Token ids of one answer a prompt, sampled from the whole distribution."""
     ids = torch.tensor(prompts)
     answers = [[] for _ in prompts]
     open_rows = set(range(len(prompts)))
-    cache = None
+    cache = DynamicCache(config=model.config)
+    cache.layers = [FixedLayer(len(prompts[0]) + limit) for _ in cache.layers]
     for _ in range(limit):
         output = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        cache = output.past_key_values
         probabilities = torch.softmax(output.logits[:, -1].float() / temperatures[:, None], dim=-1)
         ids = torch.multinomial(probabilities, 1)
         for row in list(open_rows):
@@ -130,8 +151,7 @@ def main():
     place = {"pretrained_model_name_or_path": arguments.gguf.parent, "gguf_file": arguments.gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**place)
     model = AutoModelForCausalLM.from_pretrained(
-        **place, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16,
-        attn_implementation="eager").eval()
+        **place, quantization_config=GgufConfig(dequantize=True), dtype=torch.float32).eval()
     end = tokenizer.convert_tokens_to_ids("<|im_end|>")
 
     started, tokens = time.time(), 0

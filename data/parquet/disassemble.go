@@ -1,0 +1,151 @@
+package parquet
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/parquet-go/parquet-go"
+
+	"penstock.dev/data"
+)
+
+// disassembler turns values into those of the leaves, with their levels: the
+// inverse of assembler.
+type disassembler struct {
+	columns [][]parquet.Value // by leaf
+	bytes   int               // of the values, about
+}
+
+// field appends the value of a column or field; rep and def are the levels it
+// has as far as its parents determine them.
+func (d *disassembler) field(n *node, v data.Value, rep, def int) error {
+	if v.IsNull() {
+		if !n.nullable {
+			return fmt.Errorf("column %s: null, but the column is not nullable", n.path)
+		}
+		d.absent(n, rep, def)
+		return nil
+	}
+	switch n.typ.Kind {
+	case data.Struct:
+		return d.structure(n, v, rep)
+	case data.List:
+		if v.Kind() != data.List {
+			return mismatch(n, v)
+		}
+		return d.list(n, v.List(), rep)
+	case data.Tensor:
+		return d.tensor(n, v, rep)
+	case data.Map:
+		return d.mapping(n, v, rep)
+	}
+	out, err := n.scalar.encode(v)
+	if err != nil {
+		return fmt.Errorf("column %s: %w", n.path, err)
+	}
+	d.append(n, out.Level(rep, n.def, n.first))
+	return nil
+}
+
+func (d *disassembler) append(n *node, v parquet.Value) {
+	d.columns[n.first] = append(d.columns[n.first], v)
+	d.bytes += 8
+	switch n.typ.Kind {
+	case data.String, data.Bytes:
+		d.bytes += len(v.ByteArray())
+	}
+}
+
+// absent appends what stands for a null or an empty list to every leaf below.
+func (d *disassembler) absent(n *node, rep, def int) {
+	for i := n.first; i < n.first+n.leaves; i++ {
+		d.columns[i] = append(d.columns[i], parquet.Value{}.Level(rep, def, i))
+		d.bytes++
+	}
+}
+
+func (d *disassembler) structure(n *node, v data.Value, rep int) error {
+	fields := v.Struct()
+	if v.Kind() != data.Struct || len(fields) != len(n.children) {
+		return mismatch(n, v)
+	}
+	for i, child := range n.children {
+		if err := d.field(child, fields[i], rep, n.def); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *disassembler) list(n *node, elements []data.Value, rep int) error {
+	if len(elements) == 0 {
+		d.absent(n, rep, n.def)
+		return nil
+	}
+	for _, e := range elements {
+		if err := d.field(n.children[0], e, rep, n.elemDef); err != nil {
+			return err
+		}
+		rep = n.rep
+	}
+	return nil
+}
+
+func (d *disassembler) mapping(n *node, v data.Value, rep int) error {
+	if v.Kind() != data.Map {
+		return mismatch(n, v)
+	}
+	entries := v.Map()
+	if len(entries) == 0 {
+		d.absent(n, rep, n.def)
+		return nil
+	}
+	for _, e := range entries {
+		if err := errors.Join(
+			d.field(n.children[0], e.Key, rep, n.elemDef),
+			d.field(n.children[1], e.Value, rep, n.elemDef)); err != nil {
+			return err
+		}
+		rep = n.rep
+	}
+	return nil
+}
+
+// tensor appends the elements of a tensor, or of a list in its stead.
+func (d *disassembler) tensor(n *node, v data.Value, rep int) error {
+	if v.Kind() == data.List {
+		return d.list(n, v.List(), rep)
+	}
+	if v.Kind() != data.Tensor {
+		return mismatch(n, v)
+	}
+	switch x := v.Tensor().Data.(type) {
+	case []float32:
+		return listOf(d, n, x, rep, data.Float32Value)
+	case []float64:
+		return listOf(d, n, x, rep, data.Float64Value)
+	case []int64:
+		return listOf(d, n, x, rep, data.Int64Value)
+	case []uint8:
+		return listOf(d, n, x, rep, func(b uint8) data.Value { return data.Int64Value(int64(b)) })
+	}
+	return mismatch(n, v)
+}
+
+func listOf[T any](d *disassembler, n *node, elements []T, rep int, value func(T) data.Value) error {
+	if len(elements) == 0 {
+		d.absent(n, rep, n.def)
+		return nil
+	}
+	for _, e := range elements {
+		if err := d.field(n.children[0], value(e), rep, n.elemDef); err != nil {
+			return err
+		}
+		rep = n.rep
+	}
+	return nil
+}
+
+func mismatch(n *node, v data.Value) error {
+	return fmt.Errorf("column %s: a value of kind %s where %s belongs", n.path, v.Kind(), n.typ)
+}

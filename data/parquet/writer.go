@@ -1,0 +1,203 @@
+package parquet
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+	gzipcodec "github.com/parquet-go/parquet-go/compress/gzip"
+
+	"penstock.dev/data"
+)
+
+// Options say how a file is written. The zero value is a good choice.
+type Options struct {
+	Compression  string            // "zstd" (the default), "snappy", "gzip" or "none"
+	RowsPerGroup int64             // of a row group, 10,000 by default; it is cut earlier at 64 MB
+	Metadata     map[string]string // key-value metadata
+	Features     bool              // add the metadata by which Hugging Face datasets know the columns
+}
+
+// Compressions are the valid values of Options.Compression.
+var Compressions = []string{"zstd", "snappy", "gzip", "none"}
+
+const (
+	defaultRowsPerGroup = 10_000
+	maxGroupBytes       = 64 << 20 // of a row group's values, which bounds the memory of a writer
+	maxBatchBytes       = 256 << 10
+	maxBatchRows        = 64
+	pageBytes           = 1 << 20
+)
+
+// Writer writes a file, from one goroutine.
+type Writer struct {
+	path    string
+	file    *os.File
+	out     *parquet.GenericWriter[any]
+	columns []*parquet.ColumnWriter
+	root    *node
+	values  disassembler
+	marks   []int // lengths of the columns before the row being written
+
+	rowsPerGroup int64
+	batchRows    int   // rows in values
+	groupRows    int64 // rows in the row group, those in values included
+	groupBytes   int
+	rows         int64
+}
+
+// NewWriter creates the file, or empties it. Errors name it.
+func NewWriter(path string, schema *data.Schema, o Options) (*Writer, error) {
+	w := &Writer{path: path, rowsPerGroup: o.RowsPerGroup}
+	if w.rowsPerGroup <= 0 {
+		w.rowsPerGroup = defaultRowsPerGroup
+	}
+	root, columns, leaves, err := writeTree(schema)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	config, err := o.config(schema, columns, leaves)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	if w.file, err = os.Create(path); err != nil {
+		return nil, err
+	}
+	w.root = root
+	w.out = parquet.NewGenericWriter[any](w.file, config)
+	w.columns = w.out.ColumnWriters()
+	w.values.columns = make([][]parquet.Value, len(leaves))
+	w.marks = make([]int, len(leaves))
+	return w, nil
+}
+
+func (o Options) config(schema *data.Schema, columns *parquet.Schema, leaves []*node) (*parquet.WriterConfig, error) {
+	codec, err := o.codec()
+	if err != nil {
+		return nil, err
+	}
+	config := parquet.DefaultWriterConfig()
+	config.CreatedBy = "penstock"
+	config.Schema = columns
+	config.Compression = codec
+	// Every column holds a page in memory: wide files get smaller ones.
+	config.PageBufferSize = min(pageBytes, max(64<<10, maxGroupBytes/len(leaves)))
+	// Statistics in page headers repeat what the page index has, in full length.
+	config.DataPageStatistics = false
+	paths := columns.Columns()
+	for i, leaf := range leaves {
+		if !leaf.scalar.bounded {
+			config.SkipPageBounds = append(config.SkipPageBounds, paths[i])
+		}
+	}
+	config.KeyValueMetadata = make(map[string]string, len(o.Metadata)+1)
+	for k, v := range o.Metadata {
+		config.KeyValueMetadata[k] = v
+	}
+	if o.Features {
+		if f, ok := features(schema); ok {
+			config.KeyValueMetadata[featuresKey] = f
+		}
+	}
+	return config, config.Validate()
+}
+
+func (o Options) codec() (compress.Codec, error) {
+	switch o.Compression {
+	case "", "zstd":
+		return &parquet.Zstd, nil
+	case "snappy":
+		return &parquet.Snappy, nil
+	case "gzip":
+		return &gzipcodec.Codec{Level: gzip.DefaultCompression}, nil
+	case "none":
+		return &parquet.Uncompressed, nil
+	}
+	return nil, fmt.Errorf("unknown compression %q (want %s)", o.Compression, strings.Join(Compressions, ", "))
+}
+
+// Write appends a row: a value for each column of the schema, which must not be
+// modified until Close. A row that does not fit the schema is an error and leaves
+// the file as it was, so that the next can be written.
+func (w *Writer) Write(values []data.Value) (err error) {
+	if len(values) != len(w.root.children) {
+		return fmt.Errorf("%s: %d values for %d columns", w.path, len(values), len(w.root.children))
+	}
+	for i, c := range w.values.columns {
+		w.marks[i] = len(c)
+	}
+	for i, n := range w.root.children {
+		if err := w.values.field(n, values[i], 0, 0); err != nil {
+			for i, mark := range w.marks {
+				w.values.columns[i] = w.values.columns[i][:mark]
+			}
+			return err
+		}
+	}
+	w.batchRows++
+	w.groupRows++
+	w.rows++
+	if w.batchRows >= maxBatchRows || w.values.bytes >= maxBatchBytes || w.groupRows >= w.rowsPerGroup {
+		if err := w.flush(); err != nil {
+			return fmt.Errorf("%s: %w", w.path, err)
+		}
+	}
+	return nil
+}
+
+// flush hands the batch to the columns, and closes the row group if it is full.
+func (w *Writer) flush() (err error) {
+	defer catch(&err)
+	for i, values := range w.values.columns {
+		if len(values) == 0 {
+			continue
+		}
+		if _, err := w.columns[i].WriteRowValues(values); err != nil {
+			return err
+		}
+		clear(values)
+		w.values.columns[i] = values[:0]
+	}
+	w.groupBytes += w.values.bytes
+	w.values.bytes, w.batchRows = 0, 0
+	if w.groupRows >= w.rowsPerGroup || w.groupBytes >= maxGroupBytes {
+		w.groupRows, w.groupBytes = 0, 0
+		return w.out.Flush()
+	}
+	return nil
+}
+
+// Close completes the file and makes it durable.
+func (w *Writer) Close() (rows, bytes int64, err error) {
+	err = w.flush()
+	if err == nil {
+		err = w.closeLibrary()
+	}
+	if err == nil {
+		err = w.file.Sync()
+	}
+	if err == nil {
+		bytes, err = w.file.Seek(0, 1)
+	}
+	if closing := w.file.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return 0, 0, fmt.Errorf("%s: %w", w.path, err)
+	}
+	return w.rows, bytes, nil
+}
+
+func (w *Writer) closeLibrary() (err error) {
+	defer catch(&err)
+	return w.out.Close()
+}
+
+// Abort closes and removes the file.
+func (w *Writer) Abort() {
+	w.file.Close()
+	os.Remove(w.path)
+}

@@ -1,0 +1,199 @@
+package specs
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Every code has an explanation and every explanation a code.
+func TestCodes(t *testing.T) {
+	f, err := parser.ParseFile(token.NewFileSet(), "codes.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var codes []string
+	ast.Inspect(f, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.BasicLit); ok {
+			code, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			codes = append(codes, code)
+		}
+		return true
+	})
+	if diff := cmp.Diff(codes, Codes()); diff != "" {
+		t.Errorf("codes.go and codes.md differ (-go +md):\n%s", diff)
+	}
+	if text, ok := Explain("p202"); !ok || !strings.HasPrefix(text, "P202 unknown field\n\n") {
+		t.Errorf("Explain(p202) = %q, %v", text, ok)
+	}
+	if _, ok := Explain("P999"); ok {
+		t.Error("P999 is explained")
+	}
+}
+
+// The reference lists every kind, and says of every field and definition what
+// it is for.
+func TestKinds(t *testing.T) {
+	var got strings.Builder
+	for _, k := range Kinds() {
+		if k.Doc == "" || k.Role == "" || (k.Role == "source") != (len(k.Inputs) == 0) || (k.Role == "sink") != (len(k.Outputs) == 0) {
+			t.Errorf("%s: doc %q, role %q, inputs %v, outputs %v", k.Name, k.Doc, k.Role, k.Inputs, k.Outputs)
+		}
+		got.WriteString(k.Family + " " + k.Name + " " + k.Role + " " + strings.Join(k.Inputs, ",") + " -> " + strings.Join(k.Outputs, ",") + "\n")
+		for _, f := range k.Fields {
+			if f.Doc == "" {
+				t.Errorf("%s.%s has no doc", k.Name, f.Name)
+			}
+			required := ""
+			if f.Required {
+				required = " required"
+			}
+			got.WriteString("\t" + f.Name + ": " + f.Type + required + " " + f.Default + "\n")
+		}
+	}
+	golden := filepath.Join("testdata", "kinds.txt")
+	if *update {
+		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("reference (-want +got):\n%s", diff)
+	}
+}
+
+// The stock cue command, and so editors, find a vendored schema: they accept
+// what Load accepts and refuse what it refuses.
+func TestVendor(t *testing.T) {
+	good := "package a\n\nimport \"penstock.dev/specs\"\n\ngraph: specs.#Graph & {\n\tname: \"a\"\n\tnodes: {\n\t\tread: specs.#ReadParquet & {path: \"in\"}\n\t\tsave: specs.#WriteParquet & {in: read.out, path: \"out/\"}\n\t}\n}\n"
+	cueCommand, err := exec.LookPath("cue")
+	if err != nil {
+		t.Log("no cue command on PATH: only Load is tried on the vendored schema")
+	}
+	for _, tt := range []struct {
+		name, text string
+		ok         bool
+	}{
+		{"good", good, true},
+		{"misspelt field", strings.Replace(good, "path", "pth", 1), false},
+		{"no such node", strings.Replace(good, "read.out", "red.out", 1), false},
+		{"missing input", strings.Replace(good, "in: read.out, ", "", 1), false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			dir := t.TempDir()
+			if err := Vendor(dir); err != nil {
+				t.Fatal(err)
+			}
+			if err := Vendor(dir); err != nil {
+				t.Fatalf("again: %v", err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, "graph.cue"), []byte(tt.text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			if _, ds := Load(dir, Options{}); ds.Failed() == tt.ok || tt.ok && len(ds) > 0 {
+				t.Errorf("Load: %v", ds)
+			}
+			if cueCommand == "" {
+				return
+			}
+			vet := exec.Command(cueCommand, "vet", "-c", ".")
+			vet.Dir = dir
+			vet.Env = append(os.Environ(), "CUE_REGISTRY=none")
+			if out, err := vet.CombinedOutput(); (err == nil) != tt.ok {
+				t.Errorf("cue vet: %v\n%s", err, out)
+			}
+		})
+	}
+}
+
+// FieldPos finds what the author wrote, and otherwise what holds it.
+func TestFieldPos(t *testing.T) {
+	dir := t.TempDir()
+	text := `package a
+
+import "penstock.dev/specs"
+
+common: minTokens: 5
+
+graph: specs.#Graph & {
+	name: "a"
+	nodes: {
+		read: specs.#ReadParquet & {
+			path: "in"
+			columns: {
+				id:   "string"
+				text: "string"
+			}
+		}
+		score: specs.#Lastde & common & {in: read.out, scores: ["lrr", "rank"], lastde: s: 4}
+		both: specs.#Union & {in: [score.out, score.rejects]}
+	}
+}
+`
+	if err := os.WriteFile(filepath.Join(dir, "a.cue"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	g, ds := Load("a.cue", Options{Dir: dir})
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	for _, tt := range []struct {
+		node string
+		path []string
+		want Position
+	}{
+		{"read", nil, Position{"a.cue", 10, 9}},
+		{"read", []string{"path"}, Position{"a.cue", 11, 10}},
+		{"read", []string{"columns", "text"}, Position{"a.cue", 14, 11}},
+		{"read", []string{"key"}, Position{"a.cue", 10, 9}},
+		{"score", []string{"minTokens"}, Position{"a.cue", 5, 20}},
+		{"score", []string{"scores", "1"}, Position{"a.cue", 17, 66}},
+		{"score", []string{"lastde", "s"}, Position{"a.cue", 17, 86}},
+		{"score", []string{"lastde", "epsilon"}, Position{"a.cue", 17, 83}},
+		{"score", []string{"in"}, Position{"a.cue", 17, 40}},
+		{"both", []string{"in", "1"}, Position{"a.cue", 18, 41}},
+	} {
+		n, ok := g.Node(tt.node)
+		if !ok {
+			t.Fatalf("no node %s", tt.node)
+		}
+		if got := n.FieldPos(tt.path...); got != tt.want {
+			t.Errorf("FieldPos(%s, %v) = %v, want %v", tt.node, tt.path, got, tt.want)
+		}
+	}
+}
+
+// Near names are offered, far ones are not.
+func TestClosest(t *testing.T) {
+	names := []string{"read", "score", "batchTokens", "minTokens", "el"}
+	for name, want := range map[string]string{
+		"raed": "read", "scoer": "score", "batchtokns": "batchTokens", "x": "", "nothing": "", "": "", "els": "el",
+	} {
+		if got := closest(name, names); got != want {
+			t.Errorf("closest(%q) = %q, want %q", name, got, want)
+		}
+	}
+}
+
+// A diagnostic is one line whatever it quotes.
+func TestOneLine(t *testing.T) {
+	d := At(Position{"a.cue", 1, 2}, "graph.a\nb", CodeType, "have \"x\r\n\u2028y\"", "hint\n")
+	if got := d.String(); strings.ContainsAny(got, "\r\n\u2028") {
+		t.Errorf("%q has several lines", got)
+	}
+}
