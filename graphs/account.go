@@ -81,6 +81,16 @@ func (e *Execution) Counts() []NodeCounts {
 	return all
 }
 
+// Metrics are what a node has measured so far.
+func (e *Execution) Metrics(node string) []transforms.Metric {
+	if l, ok := e.nodes[node]; ok {
+		if m, ok := l.Impl.(transforms.Metered); ok {
+			return m.Metrics()
+		}
+	}
+	return nil
+}
+
 func (l *live) snapshot() NodeCounts {
 	c := &l.counts
 	n := NodeCounts{

@@ -24,6 +24,7 @@ type Options struct {
 	Samples    int               // records kept of every output port
 	DryRun     bool              // read and compute, write nothing
 	Parameters map[string]string // what the user set with -t
+	Command    []string          // the command line, for the report
 	Version    string
 	Log        *slog.Logger
 	// Watch, if set, is called once the run is laid out, with what it counts;

@@ -73,6 +73,9 @@ var wording = []struct {
 	{regexp.MustCompile(`^(cannot find package|import failed|package .* not found|.*module not found|.*no dependency provides)`), CodeImport, "", "a graph may import penstock.dev/specs, the CUE standard library and packages of its own module"},
 }
 
+// placeInText is a position within the text of an error.
+var placeInText = regexp.MustCompile(`\S+:\d+:\d+: `)
+
 // rank is the place of an error's text in the wording, from the front.
 func rank(text string) int {
 	for i, w := range wording {
@@ -129,7 +132,7 @@ func (l *loader) reportOne(e errors.Error) {
 			return // a mended reference has no value; fields of nodes are looked at one by one
 		}
 	case CodeImport:
-		d.Message = e.Error() // with the cause
+		d.Message = placeInText.ReplaceAllString(e.Error(), "") // with the cause
 	case CodeMissing:
 		if n := len(path); n > 2 && path[n-1] == "from" {
 			d.Path = strings.Join(path[:n-2], ".")

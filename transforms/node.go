@@ -203,6 +203,11 @@ type Metric struct {
 	Counts []int64   `json:"counts,omitempty"`
 }
 
+// Cautioned is a node whose results call for a word of warning in the report.
+type Cautioned interface {
+	Cautions() []string
+}
+
 // Modelled is a node that uses models; their hashes are part of provenance.
 type Modelled interface {
 	Models() []ModelUse

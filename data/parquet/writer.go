@@ -201,3 +201,9 @@ func (w *Writer) Abort() {
 	w.file.Close()
 	os.Remove(w.path)
 }
+
+// CanWrite returns an error if a column's type cannot be stored.
+func CanWrite(schema *data.Schema) error {
+	_, _, _, err := writeTree(schema)
+	return err
+}

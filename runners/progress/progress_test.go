@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,10 +37,9 @@ func TestTerminalShowsOneLine(t *testing.T) {
 		if got := screen.line(t); got != "" {
 			t.Errorf("Stop left %q on the screen", got)
 		}
-		synctest.Wait()
-		writes := screen.writes
+		writes := screen.count()
 		time.Sleep(5 * time.Second)
-		if screen.writes != writes {
+		if screen.count() != writes {
 			t.Error("written after Stop")
 		}
 	})
@@ -51,9 +51,8 @@ func TestNothingIsRewrittenInVain(t *testing.T) {
 		p := New(&screen, time.Second, func() Snapshot { return Snapshot{BatchFill: math.NaN()} }, Options{Terminal: true})
 		p.Start()
 		time.Sleep(10500 * time.Millisecond)
-		synctest.Wait()
-		if screen.writes != 1 {
-			t.Errorf("%d writes of a line that stayed the same, want 1", screen.writes)
+		if n := screen.count(); n != 1 {
+			t.Errorf("%d writes of a line that stayed the same, want 1", n)
 		}
 		p.Stop()
 	})
@@ -182,12 +181,15 @@ func TestLineFitsAnyWidth(t *testing.T) {
 
 // terminal understands carriage return and erase-to-end, which is all we use.
 type terminal struct {
+	mu      sync.Mutex
 	above   []string
 	current string
 	writes  int
 }
 
 func (s *terminal) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.writes++
 	text := string(b)
 	for text != "" {
@@ -217,5 +219,14 @@ func (s *terminal) Write(b []byte) (int, error) {
 func (s *terminal) line(t *testing.T) string {
 	t.Helper()
 	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	return s.current
+}
+
+func (s *terminal) count() int {
+	synctest.Wait()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.writes
 }

@@ -65,6 +65,7 @@ func histogram(label string, edges []float64, counts []int64, unit string) templ
 	}
 	step := (width - 2*left) / float64(len(counts))
 	floor := float64(height - bottom)
+	marked := false
 	for i, n := range counts {
 		h := 0.0
 		if most > 0 {
@@ -76,10 +77,9 @@ func histogram(label string, edges []float64, counts []int64, unit string) templ
 		title := fmt.Sprintf("%s to %s %s: %s (%s)", number(edges[i]), number(edges[i+1]), unit, grouped(n), percent(float64(n)/float64(max(1, total))))
 		x := left + float64(i)*step
 		c.rect("bar", x+0.5, floor-h, max(0.5, step-1), h, title)
-		if n == most && most > 0 {
+		if n == most && n > 0 && !marked {
+			marked = true
 			c.text("tick", min(max(x+step/2, 24), width-24), floor-h-4, "middle", grouped(n))
-			most = -1 // the first of equals bears the figure
-			most = -most * n
 		}
 	}
 	c.line("axis", left, floor, width-left, floor)

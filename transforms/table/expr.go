@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -29,6 +30,9 @@ type language struct {
 	schema *data.Schema
 	env    *cel.Env
 	slots  map[string]slot
+	// derived are columns that are made beside the expressions, which they
+	// cannot use; known for the sake of messages.
+	derived []string
 }
 
 // slot is what a variable of an expression stands for: a column's value, or
@@ -130,6 +134,12 @@ func (l *language) columnsOf(checked *cel.Ast) []int {
 	return columns
 }
 
+// mayBeNull reports whether the result may be null without refusing the row.
+func (e *expression) mayBeNull() bool {
+	return e.result.IsAssignableType(cel.NullType) &&
+		slices.ContainsFunc(e.columns, func(i int) bool { return e.lang.schema.Field(i).Nullable })
+}
+
 // eval computes the expression for a row. Its error refuses the row.
 func (e *expression) eval(r *data.Record) (ref.Val, error) {
 	row := e.rows.Get().(*rowVars)
@@ -181,6 +191,16 @@ func (e *expression) refusal(r *data.Record, err error) error {
 		}
 	}
 	return transforms.Reject("expression", "%s: an operation does not take these values", clip(e.source))
+}
+
+// noResult refuses a row for which a result that may not be null is.
+func (e *expression) noResult(r *data.Record) error {
+	for _, i := range e.columns {
+		if r.Values[i].IsNull() {
+			return e.null(i)
+		}
+	}
+	return transforms.Reject("null", "%s: the result is null", clip(e.source))
 }
 
 func (e *expression) null(column int) error {

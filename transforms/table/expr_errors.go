@@ -3,6 +3,7 @@ package table
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/google/cel-go/cel"
@@ -48,13 +49,8 @@ func (l *language) mistake(field, source string, err error) error {
 
 // undeclared tells an unknown column from an unknown function.
 func (l *language) undeclared(field, source, name string, at common.Location) error {
-	_, isColumn := l.schema.Lookup(name)
-	switch {
-	case isColumn || !isCalled(source, name):
+	if _, isColumn := l.schema.Lookup(name); isColumn || !isCalled(source, name) {
 		return l.missing(field, source, missingColumn{name, at})
-	case name == rowName:
-		return &transforms.FieldError{Field: field, Code: transforms.BadExpression,
-			Message: position(source, at) + ": row is not a value", Hint: `write row.column or row["column"]`}
 	}
 	return &transforms.FieldError{Field: field, Code: transforms.BadExpression,
 		Message: fmt.Sprintf("%s: no function %q", position(source, at), name)}
@@ -87,6 +83,9 @@ func (l *language) missing(field, source string, m missingColumn) error {
 	}
 	err := transforms.NeedColumn(l.schema, field, m.name).(*transforms.FieldError)
 	err.Message = where + ": " + err.Message
+	if slices.Contains(l.derived, m.name) {
+		err.Hint = "it is derived here; use it in another Derive behind this one"
+	}
 	return err
 }
 

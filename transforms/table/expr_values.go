@@ -110,11 +110,11 @@ func columnType(t *cel.Type) (column data.Type, ok bool) {
 		value, valueOK := columnType(t.Parameters()[1])
 		return data.Type{Kind: data.Map, Key: &key, Elem: &value, Nullable: true}, keyOK && valueOK
 	}
-	if inner := t.WrappedType(); inner != nil {
-		return columnType(inner)
-	}
 	return data.Type{}, false
 }
+
+// typeName is the type in the words of messages.
+func typeName(t *cel.Type) string { return wrapper.ReplaceAllString(t.String(), "$1") }
 
 // fromCEL takes over a result.
 func fromCEL(v ref.Val) (data.Value, error) {

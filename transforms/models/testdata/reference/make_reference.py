@@ -31,7 +31,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, LlamaF
 SETS = [f"{domain}_{source}" for source in ("davinci", "gpt-3.5-turbo", "gpt-4")
         for domain in ("pubmed", "writing", "xsum")]
 ESSAYS = "essays"
-BLOCK = 75  # pairs scored and saved together
+BLOCK = 25  # pairs scored and saved together
+PAIRS = 150  # most pairs a set has
 
 POCKET_IDS = [0, 1, 2, 10, 50, 100, 200, 256, 300, 500, 1000, 1500, 2000, 3000, 4000, 4095]
 POCKET_TEXTS = [
@@ -131,7 +132,7 @@ def lastde(log_probs, s, bins, scales):
 
 
 def check_lastde(vectors):
-    """Compare with the worked examples; bins and cosines of one case are at an edge of 1e-9."""
+    """Compare the diversity entropies with the worked examples."""
     checked = 0
     for case in json.loads(vectors.read_text())["cases"]:
         values = case.get("logprobs") or case.get("values")
@@ -185,15 +186,15 @@ def read_set(detection, name):
 
 
 def blocks(detection):
-    """(set, first pair, texts) in order of importance: half of every set before the rest."""
+    """(set, first pair, texts): the first pairs of every set, then the next of every set, ..."""
     texts = {name: read_set(detection, name) for name in SETS + [ESSAYS]}
-    for first in (0, BLOCK):
+    for first in range(0, PAIRS, BLOCK):
         for name in SETS + [ESSAYS]:
             yield name, first, [kind[first:first + BLOCK] for kind in texts[name]]
 
 
 def score_all(scorer, detection, work):
-    """Scores of every block, as {set: {"original": rows, "sampled": rows}}."""
+    """Yields after every block what is scored: {set: {"original": rows, "sampled": rows}}."""
     work.mkdir(parents=True, exist_ok=True)
     sets = {}
     for name, first, texts in blocks(detection):

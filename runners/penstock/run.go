@@ -1,0 +1,126 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"penstock.dev/graphs"
+	"penstock.dev/runners"
+	"penstock.dev/runners/progress"
+	"penstock.dev/runners/report"
+)
+
+// runFlags are the flags of penstock run.
+type runFlags struct {
+	work, report string
+	limit        int64
+	dryRun       bool
+}
+
+func runCommand() *cobra.Command {
+	var f runFlags
+	cmd := &cobra.Command{
+		Use:   "run FILE",
+		Short: "Run a graph",
+		Long: `Run checks a graph, runs it and prints how it went. Outputs appear only when every
+row is accounted for; a run that fails or is stopped leaves earlier outputs as
+they were. The run's folder under --work keeps its figures and the report.`,
+		Example: `  penstock run graphs/examples/detect-text
+  penstock run pipeline.cue -t input=in/*.parquet --report report.html
+  penstock run pipeline.cue --limit 100 --dry-run`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			p, err := plan(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			return f.run(cmd, p)
+		},
+	}
+	tagFlag(cmd)
+	cmd.Flags().StringVar(&f.work, "work", ".penstock", "folder that keeps what runs leave")
+	cmd.Flags().StringVar(&f.report, "report", "", "also write the HTML report to this file")
+	cmd.Flags().Int64Var(&f.limit, "limit", 0, "read at most this many rows from each source")
+	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read and compute, but write no output")
+	return cmd
+}
+
+func (f *runFlags) run(cmd *cobra.Command, p *graphs.Plan) error {
+	parameters, err := tags(cmd)
+	if err != nil {
+		return err
+	}
+	result, err := runners.Run(cmd.Context(), p, runners.Options{
+		Work: f.work, Limit: f.limit, DryRun: f.dryRun, Samples: 5,
+		Parameters: parameters, Version: version(), Command: os.Args, Log: logger(cmd),
+		Watch: func(e *graphs.Execution) func() { return showProgress(cmd, e) },
+	})
+	if err != nil {
+		return failed(err)
+	}
+	if err := f.tell(cmd.OutOrStdout(), result); err != nil {
+		return failed(err)
+	}
+	return failed(result.Err)
+}
+
+// showProgress shows how the run stands until it is stopped.
+func showProgress(cmd *cobra.Command, e *graphs.Execution) (stop func()) {
+	w := cmd.ErrOrStderr()
+	terminal := isTerminal(w)
+	interval := 10 * time.Second
+	if terminal {
+		interval = 200 * time.Millisecond
+	}
+	began := time.Now()
+	shown := progress.New(w, interval, func() progress.Snapshot { return runners.Snapshot(e, began) }, progress.Options{
+		Terminal: terminal, Width: func() int { return terminalWidth(w) }, Log: logger(cmd),
+	})
+	shown.Start()
+	return shown.Stop
+}
+
+// tell writes the report and prints the closing lines.
+func (f *runFlags) tell(w io.Writer, result *runners.Result) error {
+	account := result.Account()
+	page := func(w io.Writer) error { return report.HTML(w, account) }
+	account.Report = filepath.Join(result.Folder, "report.html")
+	if f.report != "" {
+		account.Report = f.report
+	}
+	if _, err := result.Save("report.html", page); err != nil {
+		return err
+	}
+	if f.report != "" {
+		if err := writeFile(f.report, page); err != nil {
+			return err
+		}
+	}
+	if _, err := result.SaveJSON("run.json", account); err != nil {
+		return err
+	}
+	if len(account.Evaluations) > 0 {
+		if err := report.EvaluationTable(w, account.Evaluations); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	return report.Text(w, account, terminalWidth(w))
+}
+
+func writeFile(path string, write func(io.Writer) error) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(write(file), file.Close())
+}
