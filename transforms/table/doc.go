@@ -12,7 +12,7 @@
 // math, lists and sets. Columns are typed variables: int64 is int, float32 and
 // float64 are double, timestamps, lists, strings, bytes and bools are
 // themselves; structs and maps are maps whose values are typed when they are
-// used. Tensors cannot be read. A column whose name is not a CEL identifier, or
+// used. Tensors cannot be read. An int compared with a double is compared as one. A column whose name is not a CEL identifier, or
 // is hidden by a loop variable, is row["odd name"]; row.name works for every
 // name that is an identifier.
 //

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -177,12 +178,16 @@ var stopped = func() context.Context {
 
 var errTurns = errors.New("too many turns")
 
+// ofTypes matches the errors of operations that got a value they do not take,
+// which in a checked expression is a null or comes from a struct or map.
+var ofTypes = regexp.MustCompile(`no such overload|types\.Null|null_type`)
+
 // refusal says why a row has no result: a null if there is one to blame.
 func (e *expression) refusal(r *data.Record, err error) error {
 	if errors.Is(err, errTurns) {
 		return transforms.Reject("expression", "%s: its loops take more than %d turns", clip(e.source), int(maxTurns))
 	}
-	if !strings.Contains(err.Error(), "no such overload") {
+	if !ofTypes.MatchString(err.Error()) {
 		return transforms.Reject("expression", "%s: %s", clip(e.source), clip(firstLine(err.Error())))
 	}
 	for _, i := range e.columns {

@@ -91,10 +91,11 @@ func (l *language) missing(field, source string, m missingColumn) error {
 
 // position is the place in an expression, counted from 1.
 func position(source string, at common.Location) string {
+	column := max(at.Column(), 0) + 1
 	if strings.Contains(source, "\n") {
-		return fmt.Sprintf("line %d, col %d", at.Line(), at.Column()+1)
+		return fmt.Sprintf("line %d, col %d", at.Line(), column)
 	}
-	return fmt.Sprintf("col %d", at.Column()+1)
+	return fmt.Sprintf("col %d", column)
 }
 
 // overload says that an operator or function does not take the types it got.
