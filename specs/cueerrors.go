@@ -134,7 +134,7 @@ func (l *loader) reportOne(e errors.Error) {
 	case CodeImport:
 		d.Message = placeInText.ReplaceAllString(e.Error(), "") // with the cause
 	case CodeMissing:
-		if n := len(path); n > 2 && path[n-1] == "from" {
+		if n := len(path); n > 2 && (path[n-1] == "from" || path[n-1] == "port") {
 			d.Path = strings.Join(path[:n-2], ".")
 			d.Message, d.Hint = "the node stands where nodes get no names", "declare what holds it as specs.#Nodes & {…}"
 		}

@@ -12,7 +12,8 @@
 //
 // Read [Graph] and [Node] for what a load returns, [Diagnostic] for what it
 // complains of, [Kinds] for the schema as data, and [Explain] for the text
-// behind a diagnostic's code.
+// behind a diagnostic's code. [Vendor] writes the schema where the CUE command and
+// editors find it.
 //
 // A load goes in waves (load.go): the text is parsed, references that lead
 // nowhere are reported and mended, the graph is evaluated against the schema,

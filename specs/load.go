@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
@@ -37,6 +36,25 @@ func Load(path string, o Options) (*Graph, Diagnostics) {
 		return nil, Diagnostics{*d}
 	}
 	return src.load(o.Tags)
+}
+
+// Parse is Load of a text that is in memory. The name ends in .cue, .json or
+// .yaml and is what diagnostics show; other files are looked for beside it.
+func Parse(name string, text []byte, o Options) (*Graph, Diagnostics) {
+	full, err := filepath.Abs(filepath.Join(o.Dir, name))
+	if err != nil {
+		return nil, Diagnostics{At(Position{File: name}, "", CodeNoFile, err.Error(), "")}
+	}
+	if len(text) > maxText {
+		message := fmt.Sprintf("is %d bytes long, more than the %d a graph may have", len(text), maxText)
+		return nil, Diagnostics{At(Position{File: name}, "", CodeNoFile, message, "")}
+	}
+	s := &source{
+		path: name, dir: filepath.Dir(full), shown: filepath.Dir(name),
+		files: []string{full}, text: map[string][]byte{full: text},
+	}
+	s.moduleRoot = findModule(s.dir)
+	return s.load(o.Tags)
 }
 
 // loader takes one graph from text to values.
@@ -171,9 +189,9 @@ func (l *loader) evaluate() *Graph {
 	return g
 }
 
-// relaxSchema swaps the imported schema for its relaxed form.
+// relaxSchema swaps the schema, whoever imports it, for its relaxed form.
 func (l *loader) relaxSchema() {
-	for _, imported := range l.instance.Imports {
+	for _, imported := range l.instance.Dependencies() {
 		if imported.ImportPath != ImportPath {
 			continue
 		}
@@ -184,6 +202,18 @@ func (l *loader) relaxSchema() {
 			}
 		}
 	}
+}
+
+// trees lists the syntax trees of the author's files, those of imported packages
+// too.
+func (l *loader) trees() []*ast.File {
+	trees := slices.Clone(l.instance.Files)
+	for _, imported := range l.instance.Dependencies() {
+		if imported.ImportPath != ImportPath {
+			trees = append(trees, imported.Files...)
+		}
+	}
+	return trees
 }
 
 // sourceText joins the texts of the author's files.
@@ -199,7 +229,7 @@ func (s *source) sourceText() []byte {
 func (l *loader) tagArguments() []string {
 	var args []string
 	for _, name := range slices.Sorted(maps.Keys(l.tags)) {
-		args = append(args, name+"="+strings.TrimSuffix(l.tags[name], "\n"))
+		args = append(args, name+"="+l.tags[name])
 	}
 	return args
 }

@@ -130,7 +130,7 @@ func (c *checker) wholeNode(v cue.Value, at place) {
 // the name of a node, else an example.
 func (c *checker) textOr(v cue.Value, example string) string {
 	text := ""
-	for _, f := range c.parsed {
+	for _, f := range c.trees() {
 		ast.Walk(f, func(n ast.Node) bool {
 			e, ok := n.(ast.Expr)
 			if ok && text == "" && e.Pos() == v.Pos() && baseIdent(e) != nil && slices.Contains(c.names, baseIdent(e).Name) {
@@ -202,6 +202,11 @@ func (l *loader) wordPort(e errors.Error, d *Diagnostic) bool {
 	if k == nil {
 		return false
 	}
+	if slices.Contains(k.Outputs, name) {
+		d.Code, d.Message = CodePort, fmt.Sprintf("node %q has no ports, for it sets its kind without the definition", node)
+		d.Hint = fmt.Sprintf("write %s: specs.#%s & {…}", node, k.Name)
+		return true
+	}
 	d.Code, d.Message, d.Hint = CodePort, noPort(node, k, name), portHint(node, k, name)
 	return true
 }
@@ -234,8 +239,8 @@ func (l *loader) selectorAt(e errors.Error) *ast.SelectorExpr {
 	name := undefinedName(e)
 	positions := append(errors.Positions(e), e.Position())
 	var found *ast.SelectorExpr
-	for _, file := range l.files {
-		ast.Walk(l.parsed[cueName(file)], func(n ast.Node) bool {
+	for _, f := range l.trees() {
+		ast.Walk(f, func(n ast.Node) bool {
 			sel, ok := n.(*ast.SelectorExpr)
 			if ok && labelName(sel.Sel) == name &&
 				(slices.Contains(positions, sel.Sel.Pos()) || slices.Contains(positions, sel.Pos())) {

@@ -80,7 +80,10 @@ func relaxValue(f *ast.Field, structs map[string]bool) ast.Expr {
 			return x
 		}
 	case *ast.BasicLit:
-		return x
+		if name, _, err := ast.LabelName(f.Label); err == nil && name == "kind" {
+			return x
+		}
+		return ast.NewBinExpr(token.OR, &ast.UnaryExpr{Op: token.MUL, X: x}, anything)
 	case *ast.BinaryExpr:
 		for _, e := range operands(x) {
 			if star, ok := e.(*ast.UnaryExpr); ok && star.Op == token.MUL {

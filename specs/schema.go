@@ -150,7 +150,7 @@ func (b *builder) collect(family string, f *ast.File) {
 		if err != nil {
 			continue
 		}
-		d := &definition{strings.TrimPrefix(name, "#"), family, docOf(fd), fd.Value}
+		d := &definition{strings.TrimPrefix(name, "#"), family, strings.TrimPrefix(docOf(fd), "#"), fd.Value}
 		b.definitions[d.name] = d
 		b.order = append(b.order, d)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -203,6 +204,22 @@ graph: specs.#Graph & {
 			t.Errorf("FieldPos(%s, %v) = %v, want %v", tt.node, tt.path, got, tt.want)
 		}
 	}
+}
+
+// Loads do not disturb each other and give the same every time.
+func TestLoadConcurrently(t *testing.T) {
+	text := []byte(strings.Replace(bigGraph(20), "n3.out", "nn.out", 1))
+	want, wantDiagnostics := Parse("a.cue", text, Options{})
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			got, ds := Parse("a.cue", text, Options{})
+			if !cmp.Equal(want, got, cmp.AllowUnexported(Node{})) || !cmp.Equal(wantDiagnostics, ds) {
+				t.Errorf("a load gave %v, %v", got, ds)
+			}
+		})
+	}
+	group.Wait()
 }
 
 // Near names are offered, far ones are not.

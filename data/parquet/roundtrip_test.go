@@ -92,7 +92,7 @@ func TestTypes(t *testing.T) {
 	want := map[string]string{
 		"int8": "int8", "int32": "int32", "int64": "int64", "uint64": "uint64",
 		"float16": "float16", "decimal9": "decimal(9,2)/flba4", "decimal38": "decimal(38,10)/flba16",
-		"date": "date", "time_ms": "time(ms)", "time_us": "time(us)", "time_ns": "time(ns)",
+		"date": "date", "time_ms": "time(ms,local)", "time_us": "time(us,local)", "time_ns": "time(ns,local)",
 		"timestamp_ms": "timestamp(ms)", "timestamp_us": "timestamp", "timestamp_ns": "timestamp(ns)",
 		"string": "string", "binary": "bytes", "fixed": "fixed(5)", "null": "null",
 		"list": "list<int32>", "vector": "list<float32>", "list_list": "list<list<string>>",
@@ -112,7 +112,7 @@ func TestTypes(t *testing.T) {
 	duck, _ := readAll(t, "testdata/duckdb.parquet")
 	for name, typ := range map[string]string{
 		"decimal4": "decimal(4,1)/int32", "decimal18": "decimal(18,2)/int64", "decimal38": "decimal(38,2)/flba16",
-		"interval": "interval", "uuid": "uuid", "json": "json", "enum": "enum", "blob": "bytes",
+		"interval": "interval", "uuid": "uuid", "json": "json", "blob": "bytes", "time": "time(us,local)",
 	} {
 		if f, _ := duck.Lookup(name); f.Type.String() != typ {
 			t.Errorf("duckdb %s: %s, want %s", name, f.Type, typ)

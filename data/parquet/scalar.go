@@ -34,7 +34,8 @@ type columnType struct {
 func (t *columnType) LogicalType() *format.LogicalType         { return &t.logical }
 func (t *columnType) ConvertedType() *deprecated.ConvertedType { return t.converted }
 
-// annotate makes a column type; the converted type is for older readers.
+// annotate makes a column type, without annotation if logical is nil; the
+// converted type is for older readers.
 func annotate(t parquet.Type, logical format.LogicalTypeValue, converted ...deprecated.ConvertedType) parquet.Type {
 	c := &columnType{Type: t, logical: format.LogicalType{Value: logical}}
 	if len(converted) > 0 {
@@ -53,7 +54,7 @@ func scalarOf(t data.Type) (*scalar, error) {
 	case data.Bool:
 		return &scalar{parquet.BooleanType, decodeBool, encodeBool, true}, nil
 	case data.Int64:
-		return int64Scalar(parquet.Int64Type, true), nil
+		return int64Scalar(annotate(parquet.Int64Type, nil)), nil
 	case data.Float32:
 		return &scalar{parquet.FloatType, decodeFloat, encodeFloat, true}, nil
 	case data.Float64:
@@ -96,7 +97,7 @@ func logicalInt(logical string) *scalar {
 	case "int16":
 		return int32Scalar(parquet.Int(16).Type(), math.MinInt16, math.MaxInt16)
 	case "int32":
-		return int32Scalar(parquet.Int32Type, math.MinInt32, math.MaxInt32)
+		return int32Scalar(annotate(parquet.Int32Type, nil), math.MinInt32, math.MaxInt32)
 	case "uint8":
 		return int32Scalar(parquet.Uint(8).Type(), 0, math.MaxUint8)
 	case "uint16":
@@ -104,7 +105,7 @@ func logicalInt(logical string) *scalar {
 	case "uint32":
 		return int32Scalar(parquet.Uint(32).Type(), 0, math.MaxUint32)
 	case "uint64":
-		return int64Scalar(parquet.Uint(64).Type(), true)
+		return int64Scalar(parquet.Uint(64).Type())
 	case "date":
 		return int32Scalar(annotate(parquet.Int32Type, new(format.DateType), deprecated.Date), math.MinInt32, math.MaxInt32)
 	case "null":
@@ -119,7 +120,7 @@ func logicalInt(logical string) *scalar {
 		case "int32":
 			return int32Scalar(annotate(parquet.Int32Type, &d, deprecated.Decimal), math.MinInt32, math.MaxInt32)
 		case "int64":
-			return int64Scalar(annotate(parquet.Int64Type, &d, deprecated.Decimal), true)
+			return int64Scalar(annotate(parquet.Int64Type, &d, deprecated.Decimal))
 		}
 	}
 	return logicalTime(logical)
@@ -143,9 +144,9 @@ func logicalTime(logical string) *scalar {
 		case unit == data.Milli:
 			return int32Scalar(annotate(parquet.Int32Type, t), math.MinInt32, math.MaxInt32)
 		case unit == data.Micro && !local:
-			return int64Scalar(annotate(parquet.Int64Type, t, deprecated.TimeMicros), true)
+			return int64Scalar(annotate(parquet.Int64Type, t, deprecated.TimeMicros))
 		}
-		return int64Scalar(annotate(parquet.Int64Type, t), true)
+		return int64Scalar(annotate(parquet.Int64Type, t))
 	}
 	return nil
 }
@@ -196,14 +197,14 @@ func encodeDouble(v data.Value) (parquet.Value, error) {
 	return parquet.DoubleValue(v.Float64()), wantKind(v, data.Float64)
 }
 
-func int64Scalar(t parquet.Type, bounded bool) *scalar {
+func int64Scalar(t parquet.Type) *scalar {
 	return &scalar{
 		column: t,
 		decode: func(v *parquet.Value) data.Value { return data.Int64Value(v.Int64()) },
 		encode: func(v data.Value) (parquet.Value, error) {
 			return parquet.Int64Value(v.Int64()), wantKind(v, data.Int64)
 		},
-		bounded: bounded,
+		bounded: true,
 	}
 }
 

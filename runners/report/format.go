@@ -44,6 +44,9 @@ func percent(share float64) string {
 	return fmt.Sprintf("%.0f %%", p)
 }
 
+// oneDecimal writes a share so that a column of them lines up: 68.0 %.
+func oneDecimal(share float64) string { return fmt.Sprintf("%.1f %%", 100*share) }
+
 // tidyPercent writes a round share such as a false-positive rate: 5 %, 0.1 %.
 func tidyPercent(share float64) string {
 	return strconv.FormatFloat(math.Round(share*1e8)/1e6, 'g', -1, 64) + " %"

@@ -58,7 +58,15 @@ func newEvaluate(config []byte) (transforms.Node, error) {
 	if len(e.config.Scores) == 0 {
 		return nil, &transforms.FieldError{Field: "scores", Message: "no score to evaluate"}
 	}
+	for i, name := range e.config.Scores {
+		if slices.Contains(e.config.Scores[:i], name) {
+			return nil, &transforms.FieldError{Field: fmt.Sprintf("scores.%d", i), Message: fmt.Sprintf("score %q twice", name)}
+		}
+	}
 	for i, fpr := range e.config.FPR {
+		if slices.Contains(e.config.FPR[:i], fpr) {
+			return nil, &transforms.FieldError{Field: fmt.Sprintf("fpr.%d", i), Message: fmt.Sprintf("rate %g twice", fpr)}
+		}
 		if !(fpr > 0 && fpr < 1) {
 			return nil, &transforms.FieldError{Field: fmt.Sprintf("fpr.%d", i), Message: fmt.Sprintf("a false-positive rate of %g cannot be reported at, want more than 0 and less than 1", fpr)}
 		}
@@ -137,7 +145,7 @@ type evaluating struct {
 
 // group finds the rows of a group by the values of its columns.
 func (a *evaluating) group(values []string) *labelled {
-	key := strings.Join(values, "\x00")
+	key := fmt.Sprintf("%q", values)
 	g := a.groups[key]
 	if g == nil {
 		n := len(a.node.scores)
@@ -199,19 +207,30 @@ func (a *evaluating) Emit(_ context.Context, emit transforms.Emit) error {
 	e := a.node
 	result := &transforms.Evaluation{Label: e.config.Label, Positive: e.config.Positive, By: e.config.By}
 	groups := a.sorted()
-	if len(e.by) > 0 {
+	if len(e.by) > 0 || len(groups) == 0 {
 		groups = append([]*labelled{a.pooled(groups)}, groups...)
 	}
 	for _, g := range groups {
 		for i, name := range e.config.Scores {
 			s := evaluate(name, g.Scores[i], e.config.FPR)
-			s.Group, s.Missing = strings.Join(g.Values, " / "), g.Missing[i]
+			s.Group, s.Missing = groupName(g.Values), g.Missing[i]
 			result.Scores = append(result.Scores, s)
 			emit(transforms.Out, e.record(g.Values, s))
 		}
 	}
 	e.result.Store(result)
 	return nil
+}
+
+// groupName shows the values of a group, "" for all rows.
+func groupName(values []string) string {
+	shown := slices.Clone(values)
+	for i, v := range shown {
+		if v == "" {
+			shown[i] = "(none)"
+		}
+	}
+	return strings.Join(shown, " / ")
 }
 
 // pooled joins all groups into one without values.

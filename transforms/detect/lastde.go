@@ -81,6 +81,7 @@ type Lastde struct {
 	column  int
 	out     *data.Schema
 	lm      *models.LM
+	samples *allowance // memory of lastde_pp's samples
 	lengths histogram
 }
 
@@ -93,9 +94,12 @@ var (
 )
 
 func newLastde(config []byte) (transforms.Node, error) {
-	l := &Lastde{}
+	l := &Lastde{samples: newAllowance(sampleMemory / sampleUnit)}
 	if err := transforms.Decode(config, &l.config); err != nil {
 		return nil, err
+	}
+	if w := l.config.Window; w < 0 || w == 1 {
+		return nil, &transforms.FieldError{Field: "window", Message: fmt.Sprintf("a window of %d tokens predicts none, want 2 or more, or 0 for the model's context", w)}
 	}
 	var err error
 	if l.plain, err = l.config.Lastde.params(); err != nil {
@@ -119,11 +123,37 @@ func newLastde(config []byte) (transforms.Node, error) {
 	}
 	if l.wants(scoreLastdePP) {
 		l.least = max(l.least, l.sampled.MinLength()+1)
+		if err := l.checkSamples(); err != nil {
+			return nil, err
+		}
 	}
 	if l.config.MaxTokens < l.least {
 		return nil, &transforms.FieldError{Field: "maxTokens", Message: fmt.Sprintf("%d is below the %d tokens that the scores need", l.config.MaxTokens, l.least)}
 	}
 	return l, nil
+}
+
+// Memory of the samples of lastde_pp, in bytes: what rows under way may hold
+// together, in which units it is shared out, and what one row may need.
+const (
+	sampleMemory = 256 << 20
+	sampleUnit   = 1 << 20
+	mostForRow   = 1 << 30
+)
+
+// sampleBytes is the memory of the samples of a text.
+func (l *Lastde) sampleBytes(tokens int) int { return 8 * l.config.LastdePP.Samples * tokens }
+
+func (l *Lastde) checkSamples() error {
+	m := l.config.LastdePP.Samples
+	if m < 2 {
+		return &transforms.FieldError{Field: "lastdePP.samples", Message: fmt.Sprintf("%d samples have no spread, want 2 or more", m)}
+	}
+	if most := mostForRow / l.sampleBytes(1); l.config.MaxTokens > most {
+		return &transforms.FieldError{Field: "maxTokens", Message: fmt.Sprintf("%d samples of %d tokens need more than 1 GiB a row", m, l.config.MaxTokens),
+			Hint: fmt.Sprintf("lower maxTokens to %d, or lastdePP.samples", most)}
+	}
+	return nil
 }
 
 func (l *Lastde) wants(score string) bool { return slices.Contains(l.config.Scores, score) }
@@ -151,10 +181,10 @@ func (l *Lastde) Open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.lm = lm
 	if w := l.config.Window; w > lm.Context() {
-		return fmt.Errorf("window is %d tokens, but the context of model %s is %d: choose a smaller window or 0", w, l.config.Model, lm.Context())
+		return errors.Join(lm.Close(), fmt.Errorf("window is %d tokens, but the context of model %s is %d: choose a smaller window or 0", w, l.config.Model, lm.Context()))
 	}
+	l.lm = lm
 	return nil
 }
 
@@ -184,6 +214,7 @@ func (l *Lastde) Process(ctx context.Context, r *data.Record, emit transforms.Em
 	if err != nil {
 		return err
 	}
+	defer s.release()
 	values := make([]data.Value, 0, len(l.config.Scores)+1)
 	for _, name := range l.config.Scores {
 		v, err := statistics[name](l, s)
@@ -211,7 +242,7 @@ func (l *Lastde) tokenise(v data.Value) ([]int32, error) {
 	case !utf8.ValidString(text):
 		return nil, transforms.Reject("utf8", "column %s is not valid UTF-8", l.config.Column)
 	case len(text) > bytesPerToken*l.config.MaxTokens:
-		return nil, transforms.Reject("too-long", "%d bytes are surely more than maxTokens %d", len(text), l.config.MaxTokens)
+		return nil, transforms.Reject("too-long", "%d bytes, more than %d for each of maxTokens %d", len(text), bytesPerToken, l.config.MaxTokens)
 	}
 	tokens := l.lm.Tokenizer().Encode(text)
 	switch n := len(tokens); {

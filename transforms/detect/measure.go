@@ -19,9 +19,10 @@ type sequence struct {
 	means    []float64 // Σ p ln p
 	squares  []float64 // Σ p (ln p)²
 	samples  *lastde.Samples
+	release  func() // gives back the memory of the samples
 }
 
-// measure runs the model over the tokens. A text longer than the window goes
+// measure runs the model over the tokens; the caller releases the result. A text longer than the window goes
 // through in windows that overlap by half, so that every token but the first
 // window's has at least half a window of context; each token is measured once.
 func (l *Lastde) measure(ctx context.Context, id data.ID, tokens []int32) (*sequence, error) {
@@ -31,10 +32,24 @@ func (l *Lastde) measure(ctx context.Context, id data.ID, tokens []int32) (*sequ
 		ranks:    make([]int, n),
 		means:    make([]float64, n),
 		squares:  make([]float64, n),
+		release:  func() {},
 	}
 	if l.wants(scoreLastdePP) {
+		var err error
+		if s.release, err = l.samples.take(ctx, 1+l.sampleBytes(n)/sampleUnit); err != nil {
+			return nil, err
+		}
 		s.samples = lastde.NewSamples(l.config.LastdePP.Samples, n)
 	}
+	if err := l.visitAll(ctx, s, id, tokens); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// visitAll sends the tokens through the model.
+func (l *Lastde) visitAll(ctx context.Context, s *sequence, id data.ID, tokens []int32) error {
 	size := l.config.Window
 	if size == 0 {
 		size = l.lm.Context()
@@ -43,15 +58,15 @@ func (l *Lastde) measure(ctx context.Context, id data.ID, tokens []int32) (*sequ
 	for _, w := range windows(len(tokens), size) {
 		err := l.lm.Score(ctx, tokens[w.begin:w.end], func(pos int, logits []float32) {
 			// The logits at a position predict the token after it.
-			if i := w.begin + pos; i >= w.fresh && i < n && i+1 < w.end {
+			if i := w.begin + pos; i >= w.fresh && i+1 < w.end {
 				fault.note(l.visit(s, id, i, tokens[i+1], logits))
 			}
 		})
 		if err := errors.Join(err, fault.err); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // visit measures one position. It is called from several goroutines, each with
@@ -95,7 +110,7 @@ func (b *drawing) resize(n int) {
 // positions from fresh on were not measured in the window before.
 type textWindow struct{ begin, end, fresh int }
 
-// windows divides a text of n tokens, n >= 2.
+// windows divides a text of n tokens, n >= 2, into windows of size >= 2.
 func windows(n, size int) []textWindow {
 	if n <= size {
 		return []textWindow{{0, n, 0}}

@@ -41,6 +41,7 @@ type program struct {
 func newProgram(backend compute.Backend, name string, weights []*tensors.Tensor, build func(input *graph.Node, weights []*graph.Node) *graph.Node) (p *program, err error) {
 	defer recoverInto(&err, name)
 	exec, err := graph.NewExec(backend, func(nodes []*graph.Node) *graph.Node {
+		defer panicWithError()
 		return build(nodes[0], nodes[1:])
 	})
 	if err != nil {
@@ -48,6 +49,19 @@ func newProgram(backend compute.Backend, name string, weights []*tensors.Tensor,
 	}
 	// Shapes are bucketed, so their number is bounded without a limit here.
 	return &program{exec: exec.WithName(name).SetMaxCache(-1), weights: weights}, nil
+}
+
+// panicWithError makes a panic of any value one of an error; to be deferred. The graph
+// library recovers errors only: past any other value, callers that wait for the same
+// shape to compile would wait for ever.
+func panicWithError() {
+	switch p := recover().(type) {
+	case nil:
+	case error:
+		panic(p)
+	default:
+		panic(fmt.Errorf("%v", p))
+	}
 }
 
 // run executes the graph on one input and hands the flat result to use, which must

@@ -131,7 +131,7 @@ def rows():
     for group, humans, machines in [("news", 40, 35), ("stories", 25, 30), ("human only", 8, 0)]:
         for label in ["human"] * humans + ["machine"] * machines:
             shift = 0.8 if label == "machine" else 0.0
-            row = {"label": label, "source": group, "even": rng.normal(shift, 1).round(1), "count": int(rng.poisson(3 + 2 * shift))}
+            row = {"label": label, "source": group, "even": round(rng.normal(shift, 1), 1), "count": int(rng.poisson(3 + 2 * shift))}
             if rng.random() < 0.1:
                 row["even"] = None
             if rng.random() < 0.05:
