@@ -17,10 +17,12 @@ type counts struct {
 	expected                       atomic.Int64 // rows a source expects, 0 if unknown
 	in, passed, filtered, rejected atomic.Int64
 	emitted                        []atomic.Int64 // records by output port
-	busy                           atomic.Int64   // nanoseconds
+	busy                           atomic.Int64   // nanoseconds with a row or more in the node's own code
 
 	mutex   sync.Mutex
 	classes map[string]*RejectClass
+	inside  int // rows in the node's own code now
+	since   time.Time
 }
 
 // maxExamples is the number of rejected rows that are kept for each class.
@@ -35,6 +37,26 @@ type RejectClass struct {
 
 // RejectExample is a rejected row.
 type RejectExample struct{ Row, Message string }
+
+// enter and leave bracket the work on a row. Rows that are worked on, or wait,
+// at the same time count once, so that a node is never busy for longer than the
+// run.
+func (c *counts) enter() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.inside == 0 {
+		c.since = time.Now()
+	}
+	c.inside++
+}
+
+func (c *counts) leave() {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	if c.inside--; c.inside == 0 {
+		c.busy.Add(int64(time.Since(c.since)))
+	}
+}
 
 // take counts a row that a gathering node took in.
 func (c *counts) take(began time.Time) {
@@ -67,7 +89,7 @@ type NodeCounts struct {
 	Expected                       int64 // rows a source expects, 0 if unknown
 	In, Passed, Filtered, Rejected int64
 	Emitted                        map[string]int64 // records by output port
-	Busy                           time.Duration    // in the node's own code, summed over goroutines
+	Busy                           time.Duration    // with a row or more in the node's own code
 	Rejects                        []RejectClass    // by falling number of rows
 }
 

@@ -170,7 +170,8 @@ type emission struct {
 
 // process applies a row node to a row and times it. A panic costs the row.
 func (l *live) process(r *data.Record) (o outcome) {
-	began := time.Now()
+	l.counts.enter()
+	defer l.counts.leave()
 	o.err = recovered(func() error {
 		return l.Impl.(transforms.Row).Process(l.execution.ctx, r, func(port string, r *data.Record) {
 			i := l.port(port)
@@ -180,7 +181,6 @@ func (l *live) process(r *data.Record) (o outcome) {
 			o.emissions = append(o.emissions, emission{i, r})
 		})
 	})
-	l.counts.busy.Add(int64(time.Since(began)))
 	return o
 }
 

@@ -52,10 +52,8 @@ func NewPlan(g *specs.Graph) (*Plan, specs.Diagnostics) {
 	p := &planner{graph: g, nodes: map[string]*PlanNode{}}
 	p.construct()
 	order := p.sort()
-	if !p.diagnostics.Failed() {
-		for _, n := range order {
-			p.connect(n)
-		}
+	for _, n := range order {
+		p.connect(n)
 	}
 	p.checkOutputs(order)
 	p.checkSources()
@@ -234,15 +232,14 @@ func (p *planner) sort() []*PlanNode {
 	return order
 }
 
+// cycle reports the edge that closes a loop: n takes rows from the first node of
+// the loop, each of which takes rows from the next, up to n itself.
 func (p *planner) cycle(n *PlanNode, in specs.Input, loop []*PlanNode) {
 	names := []string{n.Name}
-	for _, m := range slices.Backward(loop[:len(loop)-1]) {
+	for _, m := range loop {
 		names = append(names, m.Name)
 	}
-	if len(loop) == 1 || names[len(names)-1] != n.Name {
-		names = append(names, n.Name)
-	}
-	p.report(n.Node, in.Pos, in.Port, specs.CodeCycle, "cycle: "+strings.Join(names, " <- "), "an edge must come from a node further up")
+	p.report(n.Node, in.Pos, in.Port, specs.CodeCycle, "cycle: "+strings.Join(names, " <- "), "one of them must take its rows from elsewhere")
 }
 
 // connect gives a node the columns of its inputs and asks for those of its
@@ -346,10 +343,8 @@ func (p *planner) checkSources() {
 // warnUnused points at rows that are worked for and dropped.
 func (p *planner) warnUnused(order []*PlanNode) {
 	for _, n := range order {
-		if slices.Contains(n.Kind.Outputs, transforms.Out) && len(n.used) == 0 {
-			if _, reports := n.Impl.(transforms.Evaluator); !reports {
-				p.report(n.Node, n.Pos, "", specs.CodeUnused, "nothing takes the rows of "+n.Name, "connect "+n.Name+".out or remove the node")
-			}
+		if _, reports := n.Impl.(transforms.Evaluator); len(n.Kind.Outputs) > 0 && len(n.used) == 0 && !reports {
+			p.report(n.Node, n.Pos, "", specs.CodeUnused, "nothing takes the rows of "+n.Name, "connect one of its ports or remove the node")
 		}
 	}
 }

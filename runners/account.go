@@ -11,6 +11,7 @@ import (
 
 	"penstock.dev/data"
 	"penstock.dev/graphs"
+	"penstock.dev/graphs/draw"
 	"penstock.dev/runners/progress"
 	"penstock.dev/runners/report"
 	"penstock.dev/transforms"
@@ -148,7 +149,7 @@ func Snapshot(e *graphs.Execution, began time.Time) progress.Snapshot {
 		s.Nodes = append(s.Nodes, progress.Node{Name: c.Node, Rows: c.In})
 		s.Expected += c.Expected
 		s.Rejected += c.Rejected
-		if c.Busy >= busiest.Busy {
+		if busier(c, busiest) {
 			busiest = c
 		}
 	}
@@ -159,4 +160,13 @@ func Snapshot(e *graphs.Execution, began time.Time) progress.Snapshot {
 		}
 	}
 	return s
+}
+
+// busier reports whether a node holds up a run more than another: a model does
+// more than anything else, even before its first rows are through.
+func busier(c, than graphs.NodeCounts) bool {
+	if model := c.Role == draw.Model; model != (than.Role == draw.Model) {
+		return model
+	}
+	return c.Busy >= than.Busy
 }

@@ -28,8 +28,11 @@ type job struct {
 	worker *extworker.Loopback
 }
 
-// submit starts a pipeline on Prism, with this process as its worker.
+// submit starts a pipeline on Prism, with this process as its worker. The
+// worker's connections outlive ctx: Prism panics when one of them ends by a
+// deadline, so a job is stopped by cancelling it (wait).
 func submit(ctx context.Context, name string, p *beam.Pipeline) (_ *job, err error) {
+	ctx = context.WithoutCancel(ctx)
 	client, err := jobServer()
 	if err != nil {
 		return nil, fmt.Errorf("prism: %w", err)

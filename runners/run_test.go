@@ -203,7 +203,7 @@ func TestWaitingGraphIsIdle(t *testing.T) {
 	before := cpu(t)
 	began := time.Now()
 	r := run(t, t.Context(),
-		graphtest.Node("read", "test.Numbers", conf{"N": 40}),
+		graphtest.Node("read", "test.Numbers", conf{"N": 100}),
 		graphtest.Node("wait", "test.Wait", conf{"Milliseconds": 100, "Rows": 2}, ref("read", "out")),
 		graphtest.Node("half", "test.Step", conf{"Even": true}, ref("wait", "out")),
 		graphtest.Node("sum", "test.Sum", conf{}, ref("half", "else")),

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 	"strings"
 
@@ -21,8 +20,8 @@ import (
 // parseJSON reads a JSON graph as the CUE graph it stands for.
 func parseJSON(file string, text []byte) (*ast.File, error) {
 	var syntax *json.SyntaxError
-	var any json.RawMessage
-	if err := json.Unmarshal(text, &any); errors.As(err, &syntax) {
+	var whole json.RawMessage
+	if err := json.Unmarshal(text, &whole); errors.As(err, &syntax) {
 		return nil, cueerrors.Newf(offset(file, text, int(syntax.Offset)-1), "%s", syntax.Error())
 	}
 	expr, err := cuejson.Extract(file, text)
@@ -43,17 +42,12 @@ func offset(file string, text []byte, at int) token.Pos {
 	return f.Pos(min(max(at, 0), len(text)), token.NoRelPos)
 }
 
-// yamlError is how the YAML decoder writes an error: file, line and cause.
-var yamlError = regexp.MustCompile(`(?s)^.*:(\d+): (.*)$`)
-
 // parseYAML reads a YAML graph as the CUE graph it stands for.
 func parseYAML(file string, text []byte) (*ast.File, error) {
 	f, err := yaml.Extract(file, text)
 	if err != nil {
-		if m := yamlError.FindStringSubmatch(err.Error()); m != nil {
-			return nil, cueerrors.Newf(offset(file, text, lineStart(text, m[1])), "%s", m[2])
-		}
-		return nil, err
+		line, cause := cutLine(strings.TrimPrefix(err.Error(), file+":"))
+		return nil, cueerrors.Newf(offset(file, text, lineStart(text, line)), "%s", cause)
 	}
 	for _, decl := range f.Decls {
 		if _, ok := decl.(*ast.Field); !ok {
@@ -63,14 +57,21 @@ func parseYAML(file string, text []byte) (*ast.File, error) {
 	return dataGraph(file, &ast.StructLit{Elts: f.Decls})
 }
 
-// lineStart is the offset of the first byte of a line, counted from 1.
-func lineStart(text []byte, line string) int {
-	n, err := strconv.Atoi(line)
-	if err != nil {
-		return 0
+// cutLine takes the line number off an error of the YAML decoder, which writes
+// "line: cause"; the number is 1 if there is none.
+func cutLine(text string) (line int, cause string) {
+	number, cause, found := strings.Cut(text, ": ")
+	line, err := strconv.Atoi(number)
+	if !found || err != nil {
+		return 1, strings.TrimSpace(text)
 	}
+	return line, cause
+}
+
+// lineStart is the offset of the first byte of a line, counted from 1.
+func lineStart(text []byte, line int) int {
 	at := 0
-	for ; n > 1; n-- {
+	for ; line > 1; line-- {
 		next := bytes.IndexByte(text[at:], '\n')
 		if next < 0 {
 			break

@@ -8,7 +8,9 @@ import (
 	"strings"
 
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/errors"
 	"cuelang.org/go/cue/parser"
+	"cuelang.org/go/cue/scanner"
 	"cuelang.org/go/cue/token"
 )
 
@@ -197,7 +199,7 @@ func (l *loader) parse() bool {
 		case ".yaml", ".yml":
 			f, err = parseYAML(file, l.text[file])
 		default:
-			f, err = parser.ParseFile(file, l.text[file], parser.ParseComments, parser.AllErrors)
+			f, err = parseCUE(file, l.text[file])
 		}
 		if err != nil {
 			l.reportSyntax(file, err)
@@ -206,4 +208,27 @@ func (l *loader) parse() bool {
 		l.parsed[cueName(file)] = f
 	}
 	return !l.ds.Failed()
+}
+
+// maxRun is the number of tokens an expression may have. CUE takes apart what
+// it evaluates recursively, and a chain of a million labels or operators would
+// exhaust the stack.
+const maxRun = 10_000
+
+// parseCUE parses a CUE file unless it holds an expression that is too long.
+func parseCUE(file string, text []byte) (*ast.File, error) {
+	var tokens scanner.Scanner
+	f := token.NewFile(file, -1, len(text))
+	tokens.Init(f, text, nil, 0)
+	for run := 0; run < maxRun; run++ {
+		_, tok, _ := tokens.Scan()
+		switch tok {
+		case token.COMMA:
+			run = 0
+		case token.EOF:
+			return parser.ParseFile(file, text, parser.ParseComments, parser.AllErrors)
+		}
+	}
+	pos, _, _ := tokens.Scan()
+	return nil, errors.Newf(pos, "expression of more than %d tokens", maxRun)
 }

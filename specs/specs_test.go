@@ -222,6 +222,31 @@ func TestLoadConcurrently(t *testing.T) {
 	group.Wait()
 }
 
+// Texts that nest without end get a diagnostic, not a stack overflow.
+func TestDeep(t *testing.T) {
+	const n = 300_000
+	for name, text := range map[string]string{
+		"labels.cue":    strings.Repeat("a: ", n) + "1",
+		"operators.cue": "a: 1" + strings.Repeat("+1", n),
+		"selectors.cue": "a: a" + strings.Repeat(".a", n),
+		"calls.cue":     "a: a" + strings.Repeat("()", n),
+		"lists.cue":     "a: " + strings.Repeat("[", n),
+		"structs.cue":   strings.Repeat("{a: ", n),
+		"lines.cue":     strings.Repeat("{\na: ", n),
+		"quotes.cue":    "a: " + strings.Repeat(`"\(`, n),
+		"lists.json":    strings.Repeat("[", n),
+		"objects.json":  strings.Repeat(`{"a":`, n),
+		"lists.yaml":    "a: " + strings.Repeat("[", n),
+		"maps.yaml":     strings.Repeat("? ", n),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, ds := Parse(name, []byte(text), Options{}); !ds.Failed() || strings.Contains(ds.Error(), "\n") || ds[0].Code != CodeSyntax {
+				t.Errorf("%d diagnostics: %.200s", len(ds), ds.Error())
+			}
+		})
+	}
+}
+
 // Near names are offered, far ones are not.
 func TestClosest(t *testing.T) {
 	names := []string{"read", "score", "batchTokens", "minTokens", "el"}

@@ -115,7 +115,7 @@ func valueOf(field Field, t data.Type) (data.Value, bool) {
 	return data.Value{}, false
 }
 
-// float reads a decimal number, NaN, Inf, +Inf or -Inf.
+// float reads a decimal number without a plus, NaN, Inf, +Inf or -Inf.
 func float(s string, bits int) (float64, bool) {
 	switch s {
 	case "NaN":
@@ -125,7 +125,7 @@ func float(s string, bits int) (float64, bool) {
 	case "-Inf":
 		return math.Inf(-1), true
 	}
-	if strings.Trim(s, "0123456789+-.eE") != "" {
+	if s[0] == '+' || strings.Trim(s, "0123456789+-.eE") != "" {
 		return 0, false
 	}
 	x, err := strconv.ParseFloat(s, bits)

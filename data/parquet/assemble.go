@@ -59,17 +59,41 @@ func (a *assembler) elements(n *node) []data.Value {
 		return []data.Value{}
 	}
 	start := len(a.stack)
-	for more := true; more; more = guide.continues(n.rep) {
-		for _, child := range n.children {
-			v := a.value(child)
-			a.stack = append(a.stack, v)
+	if len(n.children) == 1 && n.children[0].isLeaf() {
+		a.scalars(n, n.children[0], guide)
+	} else {
+		for more := true; more; more = guide.continues(n.rep) {
+			for _, child := range n.children {
+				v := a.value(child)
+				a.stack = append(a.stack, v)
+			}
+			a.agree(n, guide.continues(n.rep))
 		}
-		a.agree(n, guide.continues(n.rep))
 	}
 	elements := append(make([]data.Value, 0, len(a.stack)-start), a.stack[start:]...)
 	clear(a.stack[start:])
 	a.stack = a.stack[:start]
 	return elements
+}
+
+// scalars takes the elements of a list without parts, such as a vector, in runs
+// of what the cursor has unpacked.
+func (a *assembler) scalars(n, elem *node, c *cursor) {
+	for first := true; first || c.continues(n.rep); first = false {
+		run := c.buf[c.next:]
+		for i := range run {
+			v := &run[i]
+			if v.RepetitionLevel() < n.rep && !(first && i == 0) {
+				break
+			}
+			if v.DefinitionLevel() < elem.def {
+				a.stack = append(a.stack, data.Value{})
+			} else {
+				a.stack = append(a.stack, elem.scalar.decode(v))
+			}
+			c.next++
+		}
+	}
 }
 
 // agree checks that every leaf below has another element if and only if the

@@ -3,6 +3,7 @@ package parquet
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -82,8 +83,12 @@ func (d *disassembler) list(n *node, elements []data.Value, rep int) error {
 		d.absent(n, rep, n.def)
 		return nil
 	}
+	elem := n.children[0]
+	if elem.isLeaf() {
+		d.columns[elem.first] = slices.Grow(d.columns[elem.first], len(elements))
+	}
 	for _, e := range elements {
-		if err := d.field(n.children[0], e, rep, n.elemDef); err != nil {
+		if err := d.field(elem, e, rep, n.elemDef); err != nil {
 			return err
 		}
 		rep = n.rep

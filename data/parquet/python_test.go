@@ -22,9 +22,9 @@ func TestOthersSeeTheSame(t *testing.T) {
 		writeAll(t, copied, schema, Options{}, rows)
 		merged := filepath.Join(t.TempDir(), "merged-"+filepath.Base(path))
 		head, tail := copied+".head", copied+".tail"
-		writeAll(t, head, schema, Options{}, rows[:1])
+		writeAll(t, head, schema, Options{RowsPerGroup: 1}, rows[:1])
 		writeAll(t, tail, schema, Options{}, rows[1:])
-		if err := Merge(t.Context(), merged, Options{}, head, tail); err != nil {
+		if err := Merge(t.Context(), merged, Options{RowsPerGroup: 2}, head, tail); err != nil {
 			t.Fatal(err)
 		}
 		args = append(args, path, copied, path, merged)

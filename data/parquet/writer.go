@@ -9,6 +9,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
 	gzipcodec "github.com/parquet-go/parquet-go/compress/gzip"
+	"github.com/parquet-go/parquet-go/format"
 
 	"penstock.dev/data"
 )
@@ -30,6 +31,8 @@ const (
 	maxBatchBytes       = 256 << 10
 	maxBatchRows        = 64
 	pageBytes           = 1 << 20
+
+	createdBy = "penstock"
 )
 
 // Writer writes a file, from one goroutine.
@@ -41,6 +44,7 @@ type Writer struct {
 	root    *node
 	values  disassembler
 	marks   []int // lengths of the columns before the row being written
+	codec   format.CompressionCodec
 
 	rowsPerGroup int64
 	batchRows    int   // rows in values
@@ -67,7 +71,10 @@ func NewWriter(path string, schema *data.Schema, o Options) (*Writer, error) {
 		return nil, err
 	}
 	w.root = root
-	w.out = parquet.NewGenericWriter[any](w.file, config)
+	w.codec = config.Compression.CompressionCodec()
+	// Statistics in page headers repeat what the page index has, in full length. A
+	// config cannot turn them off: the library joins it with the default.
+	w.out = parquet.NewGenericWriter[any](w.file, config, parquet.DataPageStatistics(false))
 	w.columns = w.out.ColumnWriters()
 	w.values.columns = make([][]parquet.Value, len(leaves))
 	w.marks = make([]int, len(leaves))
@@ -80,13 +87,11 @@ func (o Options) config(schema *data.Schema, columns *parquet.Schema, leaves []*
 		return nil, err
 	}
 	config := parquet.DefaultWriterConfig()
-	config.CreatedBy = "penstock"
+	config.CreatedBy = createdBy
 	config.Schema = columns
 	config.Compression = codec
 	// Every column holds a page in memory: wide files get smaller ones.
 	config.PageBufferSize = min(pageBytes, max(64<<10, maxGroupBytes/len(leaves)))
-	// Statistics in page headers repeat what the page index has, in full length.
-	config.DataPageStatistics = false
 	paths := columns.Columns()
 	for i, leaf := range leaves {
 		if !leaf.scalar.bounded {

@@ -122,6 +122,10 @@ func TestRowGroupsAndMetadata(t *testing.T) {
 	if n := len(big.RowGroups()); n != 3 {
 		t.Errorf("%d row groups of 160 MB", n)
 	}
+	// Nor do page headers repeat them.
+	if b := big.RowGroups()[0].Bytes; b > 65<<20 {
+		t.Errorf("a row group of 64 MB takes %d", b)
+	}
 }
 
 func TestFeatures(t *testing.T) {
@@ -159,6 +163,50 @@ func TestFeatures(t *testing.T) {
 	}
 	if _, ok := features(schema); ok {
 		t.Error("a fixed-length column has no feature, yet all columns had one")
+	}
+}
+
+// Full row groups are copied, and the pages of the merged file are the shards'.
+func TestMergeCopiesRowGroups(t *testing.T) {
+	dir := t.TempDir()
+	schema, rows := readAll(t, typeFiles[0])
+	var all [][]data.Value
+	var parts []string
+	pages := int64(0)
+	for i := range 3 {
+		part := filepath.Join(dir, fmt.Sprintf("part-%d", i))
+		writeAll(t, part, schema, Options{RowsPerGroup: 4}, rows)
+		parts, all = append(parts, part), append(all, rows...)
+	}
+	dst := filepath.Join(dir, "merged.parquet")
+	if err := Merge(t.Context(), dst, Options{RowsPerGroup: 4}, parts...); err != nil {
+		t.Fatal(err)
+	}
+	_, got := readAll(t, dst)
+	checkRows(t, schema, got, all)
+	merged, err := Open(dst)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer merged.Close()
+	w, err := NewWriter(filepath.Join(dir, "unused"), schema, Options{RowsPerGroup: 4})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Abort()
+	for i, g := range merged.RowGroups() {
+		if !w.canCopy(merged, i) || g.Rows != 4 {
+			t.Errorf("row group %d has %d rows", i, g.Rows)
+		}
+		pages += g.Bytes
+	}
+	part, err := Open(parts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer part.Close()
+	if pages != 3*part.RowGroups()[0].Bytes {
+		t.Errorf("%d bytes of pages, a shard has %d", pages, part.RowGroups()[0].Bytes)
 	}
 }
 

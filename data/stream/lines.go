@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"slices"
 )
 
 // MaxLine is the default bound on the bytes of a line.
@@ -52,7 +53,7 @@ func (l *Lines) NextRaw() ([]byte, error) { return l.raw() }
 // Undo makes the lines, with their ends, the next to be read; the first of them
 // has the given number.
 func (l *Lines) Undo(lines [][]byte, first int64) {
-	l.undone = append(lines[:len(lines):len(lines)], l.undone...)
+	l.undone = slices.Concat(lines, l.undone)
 	l.number = first - 1
 }
 

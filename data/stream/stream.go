@@ -28,6 +28,9 @@ func Open(path string) (io.ReadCloser, error) {
 		return nil, err
 	}
 	unpack, err := unpacker(path, bufio.NewReaderSize(f, bufferBytes))
+	if err == io.EOF {
+		err = errors.New("the file is empty, not compressed text")
+	}
 	if err != nil {
 		f.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -1,6 +1,213 @@
-package examples
-import ("testing";"path/filepath";"penstock.dev/specs")
-func TestLoad(t *testing.T){
- fs,_:=filepath.Glob("*/graph.cue")
- for _,f:=range fs { g,ds:=specs.Load(f,specs.Options{}); t.Log(f,ds); if g!=nil { for _,n:=range g.Nodes {t.Log(n.Name,n.Kind,string(n.Config),n.Inputs)}} }
+// Package examples_test loads, plans and runs the examples on the shipped samples.
+package examples_test
+
+import (
+	"encoding/csv"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"penstock.dev/data"
+	"penstock.dev/data/parquet"
+	"penstock.dev/graphs"
+	"penstock.dev/runners"
+	"penstock.dev/specs"
+	_ "penstock.dev/transforms/detect"
+	_ "penstock.dev/transforms/files"
+	_ "penstock.dev/transforms/table"
+)
+
+// inRoot moves to the root of the repository, which the paths of the examples
+// start from.
+func inRoot(t *testing.T) {
+	t.Helper()
+	t.Chdir(filepath.Join("..", ".."))
+}
+
+func load(t *testing.T, name string, tags map[string]string) *graphs.Plan {
+	t.Helper()
+	plan, ds := graphs.Load(filepath.Join("graphs", "examples", name), specs.Options{Tags: tags})
+	if len(ds) > 0 {
+		t.Fatal(ds)
+	}
+	return plan
+}
+
+// run runs an example into a folder of its own and checks that every row is
+// accounted for.
+func run(t *testing.T, name string, tags map[string]string, limit int64) (out string, counts map[string]graphs.NodeCounts) {
+	t.Helper()
+	inRoot(t)
+	out = filepath.Join(t.TempDir(), "out")
+	all := map[string]string{"out": out}
+	for k, v := range tags {
+		all[k] = v
+	}
+	plan := load(t, name, all)
+	result, err := runners.Run(t.Context(), plan, runners.Options{Work: t.TempDir(), Limit: limit, Parameters: all, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Err != nil {
+		t.Fatal(result.Err)
+	}
+	counts = map[string]graphs.NodeCounts{}
+	for _, c := range result.Counts {
+		counts[c.Node] = c
+		if c.In != c.Passed+c.Filtered+c.Rejected || c.Rejected != 0 {
+			t.Errorf("node %s: %d rows in, %d passed, %d filtered, %d rejected", c.Node, c.In, c.Passed, c.Filtered, c.Rejected)
+		}
+	}
+	return out, counts
+}
+
+// readRows reads a Parquet file; each row maps columns to values.
+func readRows(t *testing.T, path string) []map[string]data.Value {
+	t.Helper()
+	f, err := parquet.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var rows []map[string]data.Value
+	err = f.Read(t.Context(), 0, len(f.RowGroups()), nil, func(_ int64, values []data.Value) error {
+		row := map[string]data.Value{}
+		for i, name := range f.Schema().Names() {
+			row[name] = values[i]
+		}
+		rows = append(rows, row)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func TestEveryExampleHasAGraphAndAReadme(t *testing.T) {
+	inRoot(t)
+	folders, err := filepath.Glob(filepath.Join("graphs", "examples", "*", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, folder := range folders {
+		if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+			continue
+		}
+		found++
+		if _, err := os.Stat(filepath.Join(folder, "README.md")); err != nil {
+			t.Error(err)
+		}
+		name := filepath.Base(folder)
+		if plan := load(t, name, nil); plan.Graph.Name != name {
+			t.Errorf("the graph of %s is named %s", name, plan.Graph.Name)
+		}
+	}
+	if found < 5 {
+		t.Errorf("%d examples", found)
+	}
+}
+
+func TestDetectText(t *testing.T) {
+	out, _ := run(t, "detect-text", nil, 24)
+	scores := readRows(t, filepath.Join(out, "scores.parquet"))
+	if len(scores) != 24 {
+		t.Fatalf("%d scored rows, want 24", len(scores))
+	}
+	if first := scores[0]["id"].Text(); first != "xsum/davinci/029/human" && first[:12] != "xsum/davinci" {
+		t.Errorf("the first row is %s", first)
+	}
+	for _, row := range scores {
+		if l := row["log_likelihood"].Float64(); !(l < 0 && l > -20) || row["lastde_pp"].IsNull() || row["tokens"].Int64() < 50 {
+			t.Errorf("%s: log-likelihood %v, %d tokens", row["id"].Text(), l, row["tokens"].Int64())
+		}
+	}
+	// Eight scores over all rows, and in the two groups that 24 rows reach.
+	evaluation := readRows(t, filepath.Join(out, "evaluation.parquet"))
+	if len(evaluation) != 8*3 {
+		t.Fatalf("%d rows of evaluation, want 24", len(evaluation))
+	}
+	if all := evaluation[0]; !all["source"].IsNull() || all["positives"].Int64() != 12 || all["negatives"].Int64() != 12 {
+		t.Errorf("evaluation of all rows: %v", all)
+	}
+}
+
+func TestCleanCorpus(t *testing.T) {
+	out, counts := run(t, "clean-corpus", nil, 0)
+	if c := counts["unique"]; c.In != 16 || c.Emitted["out"] != 14 || c.Emitted["duplicates"] != 2 {
+		t.Errorf("duplicates: %+v", c)
+	}
+	home := map[string]string{}
+	passages := 0
+	for _, set := range []string{"train", "validation", "test"} {
+		for _, row := range readRows(t, filepath.Join(out, set+".parquet")) {
+			passages++
+			id := row["id"].Text()
+			if other, seen := home[id]; seen && other != set {
+				t.Errorf("%s lies in %s and %s", id, other, set)
+			}
+			home[id] = set
+		}
+	}
+	// 120 words begin at every 100th of an address; a last piece has 40 or more.
+	if passages != 150 || len(home) != 14 {
+		t.Errorf("%d passages of %d addresses, want 150 of 14", passages, len(home))
+	}
+}
+
+func TestLabelJoin(t *testing.T) {
+	out, counts := run(t, "label-join", nil, 0)
+	if c := counts["labelled"]; c.Emitted["out"] != 1350 {
+		t.Errorf("joined rows: %+v", c)
+	}
+	f, err := os.Open(filepath.Join(out, "longest.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) != 6 {
+		t.Fatalf("%d lines, want a header and 5", len(rows))
+	}
+	// As DuckDB sums the same files up.
+	if want := []string{"xsum", "GPT-4", "instruction", "150", "1101.4", "1343"}; !slices.Equal(rows[2], want) {
+		t.Errorf("second row %q, want %q", rows[2], want)
+	}
+}
+
+func TestImageFolder(t *testing.T) {
+	out, _ := run(t, "image-folder", nil, 0)
+	rows := readRows(t, filepath.Join(out, "large.parquet"))
+	if len(rows) != 2 {
+		t.Fatalf("%d large images, want 2", len(rows))
+	}
+	for _, row := range rows {
+		original, err := os.ReadFile(filepath.Join("data", "samples", "images", "real", filepath.Base(row["path"].Text())))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row["label"].Text() != "real" || string(row["image"].Bytes()) != string(original) {
+			t.Errorf("%s: label %s, %d bytes, the file has %d", row["path"].Text(), row["label"].Text(), len(row["image"].Bytes()), len(original))
+		}
+	}
+}
+
+func TestTemplates(t *testing.T) {
+	out, counts := run(t, "templates", nil, 0)
+	sources := map[string]int{}
+	for _, row := range readRows(t, filepath.Join(out, "long.parquet")) {
+		sources[row["source"].Text()]++
+	}
+	if len(sources) != 2 || sources["xsum"] != 16 || sources["writing"] != 24 {
+		t.Errorf("rows by source: %v", sources)
+	}
+	if c := counts["xsum-rows"]; c.In != 84 || c.Passed != 36 {
+		t.Errorf("gate of xsum: %+v", c)
+	}
 }

@@ -16,7 +16,7 @@ func distribution(e transforms.ScoreEvaluation, threshold float64, label string)
 	const width, height, bottom, top = 240, 92, 16, 4
 	c := newCanvas(width, height, "chart", label)
 	edges := e.HistEdges
-	if len(edges) < 2 || len(e.HistPositive) != len(edges)-1 || len(e.HistNegative) != len(edges)-1 || !(edges[len(edges)-1] > edges[0]) {
+	if len(edges) < 2 || len(e.HistPositive) != len(edges)-1 || len(e.HistNegative) != len(edges)-1 || !(edges[len(edges)-1] > edges[0]) || math.IsInf(edges[len(edges)-1]-edges[0], 0) {
 		c.text("tick", width/2, height/2, "middle", "no figures")
 		return c.done()
 	}
@@ -41,24 +41,18 @@ func distribution(e transforms.ScoreEvaluation, threshold float64, label string)
 	return c.done()
 }
 
-// ticks are a few round numbers between low and high, low < high.
+// ticks are at most seven round numbers between low and high, low < high.
 func ticks(low, high float64) []float64 {
-	step := math.Pow(10, math.Floor(math.Log10(high-low)))
-	for _, finer := range []float64{2, 2.5, 2} { // steps of 1, 0.5, 0.2, 0.1 of a power of ten
-		if (high-low)/step >= 3 {
+	step := math.Pow(10, math.Floor(math.Log10(high-low))-1)
+	for _, factor := range []float64{2, 2.5, 2, 2} { // 2, 5, 10, 20 times
+		if (high-low)/step <= 6 {
 			break
 		}
-		step /= finer
+		step *= factor
 	}
 	var all []float64
-	for k := math.Ceil(low / step); k*step <= high && len(all) < 10; k++ {
-		all = append(all, math.Round(k*step*1e9)/1e9)
-	}
-	for len(all) > 6 { // every other, so that there is room
-		for i := 0; 2*i < len(all); i++ {
-			all[i] = all[2*i]
-		}
-		all = all[:(len(all)+1)/2]
+	for k := math.Ceil(low / step); k*step <= high && len(all) < 7; k++ {
+		all = append(all, k*step)
 	}
 	return all
 }

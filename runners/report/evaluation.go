@@ -164,9 +164,9 @@ type groupFigures struct {
 
 func viewEvaluation(e transforms.Evaluation) *evaluationView {
 	v := &evaluationView{ranking: rank(e)}
-	v.Title = "Evaluation"
+	v.Title = "Quality"
 	if e.Node != "" {
-		v.Title = "Evaluation by " + e.Node
+		v.Title = "Quality: " + e.Node
 	}
 	v.Lead = v.lead()
 	v.Matrices = append(v.Matrices, v.matrix("AUROC", aurocCell))
@@ -288,7 +288,7 @@ func (r *ranking) detail(s transforms.ScoreEvaluation, lowest float64) detail {
 		default:
 			d.At = append(d.At, rate{
 				Text:     oneDecimal(at.TPR),
-				Interval: fmt.Sprintf("%s–%s", oneDecimal(at.TPRLow), oneDecimal(at.TPRHigh)),
+				Interval: fmt.Sprintf("%.1f–%.1f", 100*at.TPRLow, 100*at.TPRHigh),
 				Tip: fmt.Sprintf("threshold %s, FPR achieved %s (95 %% interval %s to %s) %s", number(at.Threshold),
 					percent(at.AchievedFPR), percent(at.FPRLow), percent(at.FPRHigh), at.Note),
 				Value: at.TPR,

@@ -19,7 +19,6 @@ var (
 
 // demo is a detection run: read, score, evaluate and save, with made-up scores.
 func demo() *Run {
-	columns := append([]string{"id", "text", "label", "domain", "generator"}, demoScores...)
 	return &Run{
 		Graph: "detect-text", Doc: "Scores every text with eight zero-shot detectors and measures how well they tell machine-made text from human text, by domain and generator.",
 		ID: "20261123-221405-k3vq7a", Started: time.Date(2026, 11, 23, 22, 14, 5, 0, time.UTC), Seconds: 134.2, State: Succeeded,
@@ -42,10 +41,10 @@ func demo() *Run {
 				{Name: "refused", Kind: "WriteParquet", Role: draw.Sink, Notes: []string{"31 rows"}, State: draw.OK},
 			},
 			Edges: []draw.Edge{
-				{From: "read", To: "clean", FromPort: "out", ToPort: "in", Columns: columns[:5], Records: 12480},
-				{From: "clean", To: "score", FromPort: "out", ToPort: "in", Columns: columns[:5], Added: []string{}, Records: 12342},
-				{From: "score", To: "evaluate", FromPort: "out", ToPort: "in", Columns: columns, Added: demoScores, Records: 12311},
-				{From: "score", To: "save", FromPort: "out", ToPort: "in", Columns: columns, Added: demoScores, Records: 12311},
+				{From: "read", To: "clean", FromPort: "out", ToPort: "in", Columns: demoColumns()[:5], Records: 12480},
+				{From: "clean", To: "score", FromPort: "out", ToPort: "in", Columns: demoColumns()[:5], Added: []string{}, Records: 12342},
+				{From: "score", To: "evaluate", FromPort: "out", ToPort: "in", Columns: demoColumns(), Added: slices.Clone(demoScores), Records: 12311},
+				{From: "score", To: "save", FromPort: "out", ToPort: "in", Columns: demoColumns(), Added: slices.Clone(demoScores), Records: 12311},
 				{From: "score", To: "refused", FromPort: "rejects", ToPort: "in", Columns: []string{"id", "reject_class", "reject_message"}, Added: []string{"reject_class", "reject_message"}, Records: 31, Rejects: true},
 			}},
 		Nodes: []Node{
@@ -63,7 +62,7 @@ func demo() *Run {
 					{Class: "too-short", Rows: 21, Examples: []RejectExample{{"texts.parquet:118", "9 tokens, the scores need 16"}, {"texts.parquet:442", "3 tokens, the scores need 16"}, {"texts.parquet:9120", "15 tokens, the scores need 16"}}},
 					{Class: "null", Rows: 10, Examples: []RejectExample{{"texts.parquet:77", "column text is null"}}},
 				},
-				Samples: []Sample{{Port: "out", Columns: columns, Rows: demoRows()}},
+				Samples: []Sample{{Port: "out", Columns: demoColumns(), Rows: demoRows()}},
 			},
 			{Name: "evaluate", Kind: "Evaluate", Role: draw.Combine, In: 12311, Out: 12311, Emitted: []PortCount{{"out", 80}}, Busy: 0.84},
 			{Name: "save", Kind: "WriteParquet", Role: draw.Sink, In: 12311, Out: 12311, Busy: 2.6},
@@ -71,6 +70,10 @@ func demo() *Run {
 		},
 		Evaluations: []transforms.Evaluation{demoEvaluation()},
 	}
+}
+
+func demoColumns() []string {
+	return append([]string{"id", "text", "label", "domain", "generator"}, demoScores...)
 }
 
 const demoSource = `package main

@@ -30,7 +30,7 @@ func counted(n int64, noun string) string {
 func percent(share float64) string {
 	p := 100 * share
 	switch {
-	case math.IsNaN(p):
+	case math.IsNaN(p) || math.IsInf(p, 0):
 		return "–"
 	case p == 0 || p == 100:
 		return fmt.Sprintf("%.0f %%", p)
@@ -54,7 +54,7 @@ func tidyPercent(share float64) string {
 
 func duration(seconds float64) string {
 	switch {
-	case math.IsNaN(seconds) || seconds < 0:
+	case math.IsNaN(seconds) || math.IsInf(seconds, 0) || seconds < 0:
 		return "–"
 	case seconds < 0.0995:
 		return fmt.Sprintf("%.0f ms", seconds*1000)
@@ -70,7 +70,8 @@ func duration(seconds float64) string {
 	return fmt.Sprintf("%d h %02d min", s/3600, s/60%60)
 }
 
-func bytes(n int64) string {
+// fileSize writes a number of bytes.
+func fileSize(n int64) string {
 	const units = "kMGTPE"
 	if n < 1000 {
 		return fmt.Sprintf("%d B", n)
@@ -101,6 +102,8 @@ func figure(v float64, unit string) string {
 // number writes v with about four digits.
 func number(v float64) string {
 	switch a := math.Abs(v); {
+	case math.IsNaN(v) || math.IsInf(v, 0):
+		return "–"
 	case a >= 1000 && a < 1e15, a < 1e15 && v == math.Trunc(v):
 		return grouped(int64(math.Round(v)))
 	case a >= 1e15, a < 1e-4:
@@ -111,7 +114,7 @@ func number(v float64) string {
 
 // perSecond is a rate of rows.
 func perSecond(rows int64, seconds float64) string {
-	if seconds <= 0 {
+	if !(seconds > 0) {
 		return "–"
 	}
 	rate := float64(rows) / seconds

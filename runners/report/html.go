@@ -1,7 +1,7 @@
 package report
 
 import (
-	stdbytes "bytes"
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	_ "embed"
@@ -12,6 +12,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"penstock.dev/graphs/draw"
@@ -32,7 +33,7 @@ var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
 	"duration": duration,
 	"percent":  percent,
 	"tidy":     tidyPercent,
-	"bytes":    bytes,
+	"fileSize": fileSize,
 	"cut":      cut,
 }).Parse(pageText))
 
@@ -42,12 +43,20 @@ func HTML(w io.Writer, r *Run) error {
 	if err := p.fill(); err != nil {
 		return err
 	}
-	var b stdbytes.Buffer
+	var b bytes.Buffer
 	if err := pageTemplate.Execute(&b, p); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	_, err := w.Write(b.Bytes())
+	_, err := w.Write(bytes.Map(visible, b.Bytes()))
 	return err
+}
+
+// visible replaces control characters, which have no place in a page.
+func visible(r rune) rune {
+	if unicode.IsControl(r) && r != '\n' && r != '\t' {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // policy lets the browser run our script, by its hash, and load nothing.
@@ -134,8 +143,12 @@ func outcome(r *Run) string {
 		s = "Failed after " + duration(r.Seconds)
 	}
 	s += ": " + counted(t.In, "row") + " read"
-	if hasSink(r) {
+	switch {
+	case !hasSink(r):
+	case r.State == Succeeded:
 		s += ", " + grouped(t.Out) + " written"
+	default: // sinks show their files only at the end
+		s += ", " + grouped(t.Out) + " had reached a sink"
 	}
 	return s + fmt.Sprintf(", %s filtered, %s rejected.", grouped(t.Filtered), grouped(t.Rejected))
 }
@@ -153,8 +166,12 @@ func tiles(r *Run) []tile {
 		return percent(float64(n)/float64(t.In)) + " of rows read"
 	}
 	all := []tile{{"Rows read", grouped(t.In), perSecond(t.In, r.Seconds)}}
-	if hasSink(r) {
+	switch {
+	case !hasSink(r):
+	case r.State == Succeeded:
 		all = append(all, tile{"Rows written", grouped(t.Out), "to " + counted(int64(len(r.Outputs)), "output")})
+	default:
+		all = append(all, tile{"Reached sinks", grouped(t.Out), "before the run ended"})
 	}
 	all = append(all,
 		tile{"Filtered", grouped(t.Filtered), share(t.Filtered)},
@@ -228,14 +245,17 @@ const (
 )
 
 // cutText is a value whose beginning is shown, the rest on demand.
-type cutText struct{ Head, Rest string }
+type cutText struct {
+	Head, Rest string
+	Short      bool // fits a narrow column
+}
 
 func cut(s string) cutText {
 	if n := utf8.RuneCountInString(s); n > whole {
 		s = s[:runes(s, whole)] + fmt.Sprintf(" … (%s more characters)", grouped(int64(n-whole)))
 	}
-	if utf8.RuneCountInString(s) <= glance {
-		return cutText{Head: s}
+	if n := utf8.RuneCountInString(s); n <= glance {
+		return cutText{Head: s, Short: n <= 24 && !strings.Contains(s, "\n")}
 	}
 	at := runes(s, glance-20)
 	return cutText{Head: s[:at], Rest: s[at:]}

@@ -113,7 +113,7 @@ func (n Node) Balanced() bool { return n.In == n.Out+n.Filtered+n.Rejected }
 // metric is the value of a metric, NaN if the node has none of that name.
 func (n Node) metric(name string) float64 {
 	for _, m := range n.Metrics {
-		if m.Name == name {
+		if m.Name == name && !math.IsInf(m.Value, 0) {
 			return m.Value
 		}
 	}

@@ -75,7 +75,7 @@ func (r *ranking) long() [][]string {
 			if defined(s) {
 				low = fmt.Sprintf("%.3f–%.3f", s.AUROCLow, s.AUROCHigh)
 				if at, ok := operating(s, terminalFPR); ok && at.Reachable {
-					tprLow = oneDecimal(at.TPRLow) + "–" + oneDecimal(at.TPRHigh)
+					tprLow = fmt.Sprintf("%.1f–%.1f", 100*at.TPRLow, 100*at.TPRHigh)
 				}
 			}
 			rows = append(rows, line(groupName(group), name, fmt.Sprint(s.Positives), fmt.Sprint(s.Negatives), auroc(s), low, tpr(s), tprLow))

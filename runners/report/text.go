@@ -31,7 +31,7 @@ func Text(w io.Writer, r *Run, width int) error {
 	for _, o := range r.Outputs {
 		about := counted(o.Rows, "row")
 		if o.Bytes > 0 {
-			about += ", " + bytes(o.Bytes)
+			about += ", " + fileSize(o.Bytes)
 		}
 		entry(&b, "output", []string{printable(o.Path), "(" + about + ")"}, "  ", width)
 	}

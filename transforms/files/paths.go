@@ -27,7 +27,8 @@ type input struct {
 // expand lists the files a graph's path means, sorted by name: a file itself; in
 // a folder and the folders below it, those with one of the extensions (all, if
 // none is given); for a glob, those that match. Names that begin with "." or "_"
-// are left out of folders. Relative paths are relative to the working directory.
+// are left out unless the path itself has them. Relative paths are relative to
+// the working directory.
 // Errors are *transforms.FieldError at the field path.
 func expand(pattern string, extensions ...string) ([]input, error) {
 	found, err := find(pattern, extensions)
@@ -100,7 +101,7 @@ func glob(pattern string) ([]input, error) {
 		if err != nil {
 			return nil, pathError(err.Error(), "")
 		}
-		if ok {
+		if ok && !hiddenMatch(pattern, p) {
 			found = append(found, in)
 		}
 	}
@@ -125,6 +126,19 @@ func file(dir, p string) (in input, ok bool, err error) {
 }
 
 func isHidden(name string) bool { return strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") }
+
+// hiddenMatch reports whether a wildcard, not the graph itself, named a hidden
+// file or folder.
+func hiddenMatch(pattern, match string) bool {
+	want, have := filepath.Clean(pattern), match
+	for want != have {
+		if isHidden(filepath.Base(have)) && !isHidden(filepath.Base(want)) {
+			return true
+		}
+		want, have = filepath.Dir(want), filepath.Dir(have)
+	}
+	return false
+}
 
 func hasExtension(p string, extensions []string) bool {
 	return len(extensions) == 0 || slices.ContainsFunc(extensions, func(ext string) bool {

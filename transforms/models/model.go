@@ -39,7 +39,7 @@ type model struct {
 }
 
 // load reads a model into memory and starts its batcher.
-func load(open func() (*source, error), opts Options) (*model, error) {
+func load(open func() (*source, error), opts Options) (_ *model, err error) {
 	s, err := open()
 	if err != nil {
 		return nil, err
@@ -56,6 +56,11 @@ func load(open func() (*source, error), opts Options) (*model, error) {
 		return nil, err
 	}
 	m := &model{config: s.config, hash: s.hash, tokenizer: s.tokenizer, info: s.info()}
+	defer func() {
+		if err != nil {
+			finalizeAll(m.weights)
+		}
+	}()
 	if m.weights, err = s.loadWeights(backend); err != nil {
 		return nil, err
 	}

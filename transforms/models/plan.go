@@ -7,7 +7,7 @@ import (
 
 // maxPartTokens bounds the tokens of one execution; beyond this size the matrix
 // products gain nothing and activations leave the cache.
-const maxPartTokens = 2048
+const maxPartTokens = 1024
 
 // part is rows of similar length that run as one execution, padded to length.
 type part struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/cel"
 	"github.com/google/cel-go/common/types"
@@ -17,6 +18,9 @@ import (
 // celType is the type of a column's variable; false if expressions cannot read
 // such columns. Scalars may be null.
 func celType(t data.Type) (*cel.Type, bool) {
+	if !isPlain(t) {
+		return nil, false
+	}
 	switch t.Kind {
 	case data.Bool:
 		return cel.NullableType(cel.BoolType), true
@@ -39,6 +43,12 @@ func celType(t data.Type) (*cel.Type, bool) {
 		return cel.MapType(cel.DynType, cel.DynType), true
 	}
 	return nil, false
+}
+
+// isPlain reports whether values mean what their kind says: decimals are held
+// unscaled, and large unsigned integers as negative ones.
+func isPlain(t data.Type) bool {
+	return !strings.HasPrefix(t.Logical, "decimal") && t.Logical != "uint64"
 }
 
 func readable(t data.Type) bool {
