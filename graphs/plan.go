@@ -307,7 +307,7 @@ func (p *planner) checkBounds(n *PlanNode) {
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+" never ends, but the graph is a batch", `add mode: "stream"`)
 	case n.Role() == "source" && !n.Unbounded && stream:
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+` ends, but the graph has mode: "stream"`, "read events, or leave mode out")
-	case n.Unbounded && n.Role() == "sink" && !streams, n.Unbounded && (n.Role() == "global" || n.Role() == "combine"):
+	case stream && n.Unbounded && (n.Role() == "sink" && !streams || n.Role() == "global" || n.Role() == "combine"):
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+" waits for the end of its input, which never ends", "it belongs in a batch graph")
 	}
 }

@@ -2,7 +2,6 @@ package parquet
 
 import (
 	"errors"
-	"fmt"
 	"io"
 
 	"github.com/parquet-go/parquet-go"
@@ -110,7 +109,7 @@ func (c *cursor) atRowEnd() error {
 // atEnd returns an error if there are values left.
 func (c *cursor) atEnd() error {
 	if c.peek() != nil {
-		return fmt.Errorf("damaged: more values than rows")
+		return errors.New("damaged: more values than rows")
 	}
 	return c.err
 }

@@ -1,6 +1,7 @@
 package parquet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 
@@ -46,7 +47,7 @@ func (f *File) open() (err error) {
 		return err
 	}
 	if info.IsDir() {
-		return fmt.Errorf("is a folder")
+		return errors.New("is a folder")
 	}
 	if err := checkTail(f.os, info.Size()); err != nil {
 		return err

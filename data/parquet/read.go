@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,7 +148,7 @@ func (r *rowReader) check(c *cursor, last bool) error {
 		return err
 	}
 	if c.ended {
-		return fmt.Errorf("damaged: fewer values than rows")
+		return errors.New("damaged: fewer values than rows")
 	}
 	return nil
 }

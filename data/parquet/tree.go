@@ -1,8 +1,6 @@
 package parquet
 
 import (
-	"strings"
-
 	"github.com/parquet-go/parquet-go/format"
 
 	"penstock.dev/data"
@@ -33,8 +31,6 @@ type node struct {
 }
 
 func (n *node) isLeaf() bool { return n.scalar != nil }
-
-func (n *node) name() string { return n.path[strings.LastIndexByte(n.path, '.')+1:] }
 
 // add makes child a child whose leaves follow those already there.
 func (n *node) add(child *node) {

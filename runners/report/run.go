@@ -75,7 +75,7 @@ type Node struct {
 	Filtered int64               `json:"filtered"`
 	Rejected int64               `json:"rejected"`
 	Emitted  []PortCount         `json:"emitted,omitempty"` // records; may be more or fewer than Out
-	Busy     float64             `json:"busySeconds"`       // in the node's own code, summed over goroutines
+	Busy     float64             `json:"busySeconds"`       // with a row or more in the node's own code
 	Metrics  []transforms.Metric `json:"metrics,omitempty"`
 	Rejects  []RejectClass       `json:"rejects,omitempty"`
 	Samples  []Sample            `json:"samples,omitempty"`

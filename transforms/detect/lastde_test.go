@@ -155,9 +155,12 @@ func passages(t *testing.T) []*data.Record {
 	t.Helper()
 	var rows []*data.Record
 	for _, c := range readLastdeGolden(t).Cases {
+		if c.Window != 0 {
+			continue // a text that occurs without a window too
+		}
 		words := strings.Fields(c.Text)
 		for n := 20; n < len(words); n = n*3/2 + 1 {
-			rows = append(rows, textRecord(fmt.Sprintf("%s/%d/%d", c.Name, c.Window, n), strings.Join(words[:n], " ")))
+			rows = append(rows, textRecord(fmt.Sprintf("%s/%d", c.Name, n), strings.Join(words[:n], " ")))
 		}
 	}
 	return rows

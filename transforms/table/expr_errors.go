@@ -16,7 +16,7 @@ import (
 var (
 	undeclared = regexp.MustCompile(`^undeclared reference to '([^']*)'`)
 	noOverload = regexp.MustCompile(`^found no matching overload for '([^']*)' applied to '(.*)'$`)
-	wrapper    = regexp.MustCompile(`wrapper\(([a-z]+)\)`)
+	wrapper    = regexp.MustCompile(`wrapper\(([a-zA-Z._]+)\)`)
 	operator   = regexp.MustCompile(`^(?:_?([^_a-zA-Z]+)_?|@(in)|_(in)_)$`)
 )
 
@@ -34,10 +34,10 @@ func (l *language) mistakes(field, source string, issues *cel.Issues) error {
 	e := &transforms.FieldError{Field: field, Code: transforms.BadExpression}
 	e.Message = position(source, first.Location) + ": "
 	if m := noOverload.FindStringSubmatch(first.Message); m != nil {
-		what, hint := overload(m[1], wrapper.ReplaceAllString(m[2], "$1"))
+		what, hint := overload(m[1], plainTypes(m[2]))
 		e.Message, e.Hint = e.Message+what, hint
 	} else {
-		e.Message += lowerFirst(syntaxMessage(wrapper.ReplaceAllString(first.Message, "$1")))
+		e.Message += lowerFirst(syntaxMessage(plainTypes(first.Message)))
 	}
 	return e
 }
@@ -45,6 +45,12 @@ func (l *language) mistakes(field, source string, issues *cel.Issues) error {
 // mistake reports an error that has no position.
 func (l *language) mistake(field, source string, err error) error {
 	return &transforms.FieldError{Field: field, Code: transforms.BadExpression, Message: fmt.Sprintf("%s: %s", clip(source), clip(firstLine(err.Error())))}
+}
+
+// plainTypes names types as users do: whether a value may be null is left out.
+func plainTypes(message string) string {
+	message = wrapper.ReplaceAllString(message, "$1")
+	return strings.NewReplacer("google.protobuf.Timestamp", "timestamp", "google.protobuf.Duration", "duration").Replace(message)
 }
 
 // undeclared tells an unknown column from an unknown function.

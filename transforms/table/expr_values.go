@@ -124,7 +124,7 @@ func columnType(t *cel.Type) (column data.Type, ok bool) {
 }
 
 // typeName is the type in the words of messages.
-func typeName(t *cel.Type) string { return wrapper.ReplaceAllString(t.String(), "$1") }
+func typeName(t *cel.Type) string { return plainTypes(t.String()) }
 
 // fromCEL takes over a result.
 func fromCEL(v ref.Val) (data.Value, error) {
