@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -22,6 +23,12 @@ func newCommand() *cobra.Command {
 	root.CompletionOptions.HiddenDefaultCmd = false
 	root.PersistentFlags().CountP("verbose", "v", "log more; twice includes the engine's own log")
 	root.PersistentFlags().String("log-format", "text", "form of the log on standard error: text or json")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if format, _ := cmd.Flags().GetString("log-format"); format != "text" && format != "json" {
+			return fmt.Errorf("--log-format %s: want text or json", format)
+		}
+		return nil
+	}
 	root.AddCommand(
 		checkCommand(), runCommand(), previewCommand(), graphCommand(),
 		nodesCommand(), explainCommand(), initCommand(),

@@ -41,7 +41,7 @@ func inspect(ctx context.Context, w io.Writer, path string, rows int) error {
 	for _, g := range f.RowGroups() {
 		bytes += g.Bytes
 	}
-	fmt.Fprintf(w, "%s: %d rows, %d row groups, %.1f MB uncompressed\n\n", path, f.Rows(), len(f.RowGroups()), float64(bytes)/1e6)
+	fmt.Fprintf(w, "%s: %s, %s, %.1f MB uncompressed\n\n", path, counted(int(f.Rows()), "row"), counted(len(f.RowGroups()), "row group"), float64(bytes)/1e6)
 	if err := printSchema(w, f.Schema()); err != nil {
 		return err
 	}

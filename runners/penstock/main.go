@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	_ "penstock.dev/transforms/detect" // each import registers the kinds of a family
@@ -30,12 +31,17 @@ func run() int {
 		return 0
 	case errors.As(err, &status):
 		if status.err != nil {
-			fmt.Fprintln(os.Stderr, "penstock:", status.err)
+			complain(status.err)
 		}
 		return status.code
 	}
-	fmt.Fprintln(os.Stderr, "penstock:", err)
+	complain(err)
 	return exitMisuse
+}
+
+// complain prints an error on one line, however many it has.
+func complain(err error) {
+	fmt.Fprintln(os.Stderr, "penstock:", strings.Join(strings.Fields(err.Error()), " "))
 }
 
 // Exit statuses besides 0.

@@ -3,10 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"penstock.dev/data"
+	"penstock.dev/graphs"
 	"penstock.dev/runners"
 )
 
@@ -21,22 +23,28 @@ rows of the node's first port.`,
 		Example: `  penstock preview graphs/examples/detect-text score -n 3`,
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if rows < 1 {
+				return fmt.Errorf("-n %d: want 1 row or more", rows)
+			}
 			p, err := plan(cmd, args[0])
 			if err != nil {
 				return err
+			}
+			n, ok := p.Node(args[1])
+			if !ok {
+				return unknownNode(p, args[1])
 			}
 			samples, err := runners.Preview(cmd.Context(), p, args[1], rows, runners.Options{Log: logger(cmd)})
 			if err != nil {
 				return failed(err)
 			}
-			n, _ := p.Node(args[1])
 			w := cmd.OutOrStdout()
 			for _, port := range append(n.Kind.Outputs, "in") {
 				for ref, records := range samples {
 					if ref.Port != port && port != "in" || ref.Node == args[1] && port == "in" || len(records) == 0 {
 						continue
 					}
-					fmt.Fprintf(w, "%s: %d rows\n", ref, len(records))
+					fmt.Fprintf(w, "%s: %s\n", ref, counted(len(records), "row"))
 					if err := printRecords(w, records, terminalWidth(w)); err != nil {
 						return failed(err)
 					}
@@ -48,6 +56,22 @@ rows of the node's first port.`,
 	tagFlag(cmd)
 	cmd.Flags().IntVarP(&rows, "rows", "n", 5, "rows to show")
 	return cmd
+}
+
+func unknownNode(p *graphs.Plan, name string) error {
+	var names []string
+	for _, n := range p.Nodes {
+		names = append(names, n.Name)
+	}
+	return fmt.Errorf("%s: no node named %q (the graph has %s)", p.Graph.File, name, strings.Join(names, ", "))
+}
+
+// counted is a number with the noun that it counts.
+func counted(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // printRecords prints records one below the other, a line for each column.

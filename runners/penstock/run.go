@@ -36,6 +36,9 @@ they were. The run's folder under --work keeps its figures and the report.`,
   penstock run pipeline.cue --limit 100 --dry-run`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if f.limit < 0 {
+				return fmt.Errorf("--limit %d: want a number of rows, or 0 for all", f.limit)
+			}
 			p, err := plan(cmd, args[0])
 			if err != nil {
 				return err

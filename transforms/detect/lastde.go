@@ -164,6 +164,9 @@ func (l *Lastde) Columns(in transforms.Ports) (transforms.Ports, error) {
 	if err := transforms.NeedColumn(schema, "column", l.config.Column, data.String); err != nil {
 		return nil, err
 	}
+	if err := models.Find(l.config.Model); err != nil {
+		return nil, &transforms.FieldError{Field: "model", Code: transforms.NoResource, Message: fmt.Sprintf("model %s: %v", l.config.Model, err)}
+	}
 	l.column = schema.Index(l.config.Column)
 	var fields []data.Field
 	for _, name := range l.config.Scores {

@@ -87,6 +87,9 @@ func (n *ReadJSONL) schema(file string, sample [][]byte) (*data.Schema, error) {
 		}
 		return schema, nil
 	}
+	if isArray(sample[0]) {
+		return nil, pathError(fmt.Sprintf("%s is a JSON array, not JSON Lines", file), "write one object a line, as jq -c '.[]' does")
+	}
 	decoder := jsonl.NewDecoder(schema)
 	var first error
 	for _, line := range sample {
@@ -98,11 +101,13 @@ func (n *ReadJSONL) schema(file string, sample [][]byte) (*data.Schema, error) {
 			first = err
 		}
 	}
-	hint := ""
-	if bytes.HasPrefix(bytes.TrimSpace(sample[0]), []byte("[")) {
-		hint = "a JSON array is not JSON Lines, which has an object a line"
-	}
-	return nil, pathError(fmt.Sprintf("%s: none of the first %d lines is a row; the first: %v", file, len(sample), first), hint)
+	return nil, pathError(fmt.Sprintf("%s: none of the first %d lines is a row; the first: %v", file, len(sample), first), "")
+}
+
+// isArray reports whether a file's first line opens an array that goes on.
+func isArray(line []byte) bool {
+	_, whole := jsonl.ParseValue(line, jsonl.JSONType)
+	return !whole && bytes.HasPrefix(bytes.TrimSpace(line), []byte("["))
 }
 
 // headLines reads the first lines of a file, empty and overlong ones left out.

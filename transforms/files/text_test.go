@@ -433,7 +433,7 @@ func TestTextMistakesAreFoundBeforeTheRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ kind, config, want string }{
-		{"ReadJSONL", `{"path": "` + array + `"}`, "a JSON array is not JSON Lines"},
+		{"ReadJSONL", `{"path": "` + array + `"}`, "array.json is a JSON array, not JSON Lines"},
 		{"ReadJSONL", `{"path": "` + empty + `"}`, "has no lines (declare its columns)"},
 		{"ReadJSONL", `{"path": "` + packed + `"}`, "p.jsonl.gz: gzip: invalid header"},
 		{"ReadJSONL", `{"path": "` + good + `"}`, "none of the first 2 lines is a row"},

@@ -106,6 +106,12 @@ func release(key string) {
 	}
 }
 
+// Find reports, without opening anything, why a reference leads to no model.
+func Find(ref string) error {
+	_, _, err := resolve(ref)
+	return err
+}
+
 // resolve turns a reference into a canonical key and a way to open it.
 func resolve(ref string) (key string, open func() (*source, error), err error) {
 	switch ref {

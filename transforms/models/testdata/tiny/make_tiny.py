@@ -23,7 +23,7 @@ LENGTHS = [1, 5, 16, 17, 40]
 
 
 def byte_tokenizer():
-    """Byte-level BPE without merges, padded with unused tokens."""
+    """Byte-level BPE without merges: 256 tokens, fewer than the vocabulary."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     vocab = {token: i for i, token in enumerate(alphabet)}
     tokenizer = Tokenizer(models.BPE(vocab=vocab, merges=[]))
