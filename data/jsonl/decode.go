@@ -65,7 +65,7 @@ func (d *Decoder) Decode(line []byte) ([]data.Value, error) {
 			values[i], wrong = convert(k, text, d.schema.Field(i))
 		}
 	})
-	if s.err == nil && s.peek() != 0 {
+	if s.err == nil && !s.ended() {
 		s.fail("parse", "text behind the object")
 	}
 	switch {
@@ -89,7 +89,7 @@ func (d *Decoder) unknown(name string) *Error {
 func notObject(line []byte) *Error {
 	s := scanner{text: line}
 	k, _ := s.value(0)
-	if s.err == nil && s.peek() != 0 {
+	if s.err == nil && !s.ended() {
 		s.fail("parse", "text behind the value")
 	}
 	if s.err != nil {
@@ -206,7 +206,7 @@ func isJSON(t data.Type) bool { return t.Kind == data.String && t.Logical == "js
 func ParseValue(text []byte, t data.Type) (v data.Value, ok bool) {
 	s := scanner{text: text}
 	k, value := s.value(0)
-	if s.err != nil || s.peek() != 0 || !utf8.Valid(text) {
+	if s.err != nil || !s.ended() || !utf8.Valid(text) {
 		return data.Value{}, false
 	}
 	return valueOf(k, value, t)

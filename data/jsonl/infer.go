@@ -44,7 +44,7 @@ func Infer(lines [][]byte) (fields []data.Field, ok bool) {
 func isObjectLine(line []byte) bool {
 	s := scanner{text: line}
 	k, _ := s.value(0)
-	return k == isObject && s.err == nil && s.peek() == 0
+	return k == isObject && s.err == nil && s.ended()
 }
 
 // shape is what the values of a column have been so far.

@@ -157,7 +157,7 @@ func TestWriteNested(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	for _, line := range []string{
 		`{"a":1,"b":[1,2.5e3,null],"c":"\u00e9\ud83d\ude00","d":{"e":[]}}`, `{"a":-0.0}`, `{"a":"\ud800x"}`, `{"a":1}x`, `[]`,
-		"{\"a\":\"\x7f\u2028\"}", `{"":true,"a":false}`, `{"a":1e5,"b":1E-5,"c":123456789012345678901234567890}`, "\xff", `{"a":"`, `{"a":tru}`,
+		"{\"a\":\"\x7f\u2028\"}", `{"":true,"a":false}`, `{"a":1e5,"b":1E-5,"c":123456789012345678901234567890}`, "\xff", "{}\x00", `{"a":"`, `{"a":tru}`,
 	} {
 		f.Add([]byte(line))
 	}

@@ -63,6 +63,12 @@ func (s *scanner) peek() byte {
 	return 0
 }
 
+// ended reports whether nothing but white space is left.
+func (s *scanner) ended() bool {
+	s.space()
+	return s.at == len(s.text)
+}
+
 // take skips white space and c, if that is next.
 func (s *scanner) take(c byte) bool {
 	if s.peek() == c && s.err == nil && s.at < len(s.text) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -327,4 +328,25 @@ func BenchmarkExpression(b *testing.B) {
 			}
 		})
 	}
+}
+
+func TestExpressionsAreSafeForConcurrentUse(t *testing.T) {
+	e, err := compiled(t, "n % 2 == 0 && tags.exists(t, t == 'b')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var done sync.WaitGroup
+	for worker := range 4 {
+		done.Go(func() {
+			r := exprRecord()
+			for i := range 500 {
+				n := int64(worker + i)
+				r.Values[exprSchema.Index("n")] = data.Int64Value(n)
+				if v, err := e.eval(r); err != nil || v.Value() != (n%2 == 0) {
+					t.Errorf("n = %d: %v, %v", n, v, err)
+				}
+			}
+		})
+	}
+	done.Wait()
 }
