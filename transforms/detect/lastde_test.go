@@ -171,7 +171,7 @@ func passages(t *testing.T) []*data.Record {
 // by 1e-5. The scores that count cosines in bins jump when one crosses an edge, and
 // with few samples and tokens a jump weighs most.
 func sameWhateverCompany(score string, got, want float64) bool {
-	tolerance := 1e-6 * max(1, math.Abs(want))
+	tolerance := 1e-5 * max(1, math.Abs(want))
 	switch score {
 	case "rank":
 		tolerance = 0.05

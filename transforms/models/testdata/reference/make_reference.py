@@ -11,7 +11,8 @@ dequantised). No begin-of-text token is added. Kinds of output:
 The detection texts are not part of the repository: --detection names a folder
 with fast-detect-gpt/<set>.raw_data.json, rexshijaku-essays/full_texts/{human,chatgpt}
 and vectors/lastde.json. Scores finished so far are kept in --work and not
-computed again, so a run that was cut off can be continued.
+computed again, so a run that was cut off can be continued; empty that folder
+when a model has changed.
 """
 
 import argparse
