@@ -166,23 +166,6 @@ func passages(t *testing.T) []*data.Record {
 	return rows
 }
 
-// sameWhateverCompany bounds the difference that the rows of a batch may make:
-// small matrix products sum in another order than large ones, which moves logits
-// by 1e-5. The scores that count cosines in bins jump when one crosses an edge, and
-// with few samples and tokens a jump weighs most.
-func sameWhateverCompany(score string, got, want float64) bool {
-	tolerance := 1e-5 * max(1, math.Abs(want))
-	switch score {
-	case "rank":
-		tolerance = 0.05
-	case scoreLastde:
-		tolerance = 1e-3 * math.Abs(want)
-	case scoreLastdePP:
-		tolerance = 0.1 * max(1, math.Abs(want))
-	}
-	return math.Abs(got-want) <= tolerance
-}
-
 func TestScoresDoNotDependOnCompany(t *testing.T) {
 	rows := passages(t)
 	alone := openLastde(t, map[string]any{"window": 100})
@@ -210,7 +193,7 @@ func TestScoresDoNotDependOnCompany(t *testing.T) {
 			}
 			for _, score := range allScores {
 				got, want := out.Get(score), want[r.ID].Get(score)
-				if got.IsNull() != want.IsNull() || !sameWhateverCompany(score, got.Float64(), want.Float64()) {
+				if !got.Equal(want) {
 					t.Errorf("%s: %s is %v among others and %v alone", r.ID, score, got.Float64(), want.Float64())
 				}
 			}

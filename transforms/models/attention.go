@@ -2,6 +2,7 @@ package models
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
@@ -31,7 +32,33 @@ func embedTokens(table, ids *graph.Node) *graph.Node {
 
 // linear is x [n, in] times weight [in, out].
 func linear(x, weight *graph.Node) *graph.Node {
-	return graph.DotGeneral(x, []int{1}, nil, weight, []int{0}, nil)
+	n, in, out := x.Shape().Dimensions[0], weight.Shape().Dimensions[0], weight.Shape().Dimensions[1]
+	x = extend(x, largeProduct/(in*out)+1)
+	return first(graph.DotGeneral(x, []int{1}, nil, weight, []int{0}, nil), n)
+}
+
+// largeProduct is the number of multiplications from which the Go backend takes its
+// kernel for large matrix products. The one for small products sums in another order,
+// so whether a row had company would show in its last digits; products are therefore
+// never small. That costs less than a millisecond each.
+const largeProduct = 4 << 20
+
+// extend appends zeros to the first axis until it has n elements.
+func extend(x *graph.Node, n int) *graph.Node {
+	d := slices.Clone(x.Shape().Dimensions)
+	if d[0] >= n {
+		return x
+	}
+	d[0] = n - d[0]
+	return graph.Concatenate([]*graph.Node{x, graph.Zeros(x.Graph(), shapes.Make(dtypes.Float32, d...))}, 0)
+}
+
+// first is the first n elements of the first axis.
+func first(x *graph.Node, n int) *graph.Node {
+	if x.Shape().Dimensions[0] == n {
+		return x
+	}
+	return graph.SliceAxis(x, 0, graph.AxisRange(0, n))
 }
 
 // splitHeads turns [rows*length, heads*dim] into [rows, heads, length, dim].
@@ -85,9 +112,10 @@ func attendBlock(q, k, v *graph.Node) *graph.Node {
 	k = graph.Reshape(k, batch, keys, dim)
 	v = graph.Reshape(v, batch, keys, dim)
 
-	scores := graph.DotGeneral(q, []int{2}, []int{0}, k, []int{2}, []int{0})
+	least := largeProduct/(group*queries*keys*dim) + 1
+	scores := first(graph.DotGeneral(extend(q, least), []int{2}, []int{0}, extend(k, least), []int{2}, []int{0}), batch)
 	scores = graph.Add(scores, causalMask(q.Graph(), batch*group, queries, keys, scores.Shape().Dimensions))
-	out := graph.DotGeneral(graph.Softmax(scores, -1), []int{2}, []int{0}, v, []int{1}, []int{0})
+	out := first(graph.DotGeneral(extend(graph.Softmax(scores, -1), least), []int{2}, []int{0}, extend(v, least), []int{1}, []int{0}), batch)
 	return graph.Reshape(out, rows, heads, queries, dim)
 }
 
