@@ -180,7 +180,7 @@ func (p *planner) construct() {
 		for _, in := range n.Node.Inputs {
 			n.Inputs = append(n.Inputs, PlanInput{Port: in.Port, From: in.From})
 		}
-		impl, err := kind.New(n.Config)
+		impl, err := kind.New(withSeed(n.Config, p.graph.Run.Seed))
 		if err != nil {
 			p.fieldErrors(n.Node, err)
 			continue

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 SOURCES = ["xsum", "writing", "pubmed"]
 GENERATORS = ["davinci", "gpt-3.5-turbo", "gpt-4"]
 DEMO_SOURCES = ["xsum", "writing", "toefl-essays"]
-DEMO_PAIRS = 6  # of each source and generator
+DEMO_PAIRS = 7  # of each source and generator
 DEMO_WORDS = 50  # a text of the demo has no fewer
 ROWS_PER_GROUP = 500
 
