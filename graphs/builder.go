@@ -86,13 +86,9 @@ func (b *Builder) Plan() (*Plan, specs.Diagnostics) {
 	if err != nil {
 		return nil, specs.Diagnostics{specs.At(b.start, "graph", specs.CodeType, err.Error(), "")}
 	}
-	g, ds := specs.Parse("graph.json", text, specs.Options{})
-	var p *Plan
-	if g != nil {
-		g.File = b.start.File
-		var more specs.Diagnostics
-		p, more = NewPlan(g)
-		ds = append(ds, more...)
+	p, ds := planLoaded(specs.Parse("graph.json", text, specs.Options{}))
+	if p != nil {
+		p.Graph.File = b.start.File
 	}
 	for i := range ds {
 		b.relocate(&ds[i])

@@ -48,16 +48,19 @@ type PlanInput struct {
 // NewPlan checks a graph beyond its schema: cycles, columns and their types,
 // expressions, outputs that collide. It opens the heads of input files, for
 // their columns, and reads no rows. Warnings come with a plan, mistakes without.
-func NewPlan(g *specs.Graph) (*Plan, specs.Diagnostics) {
-	p := &planner{graph: g, nodes: map[string]*PlanNode{}}
+func NewPlan(g *specs.Graph) (*Plan, specs.Diagnostics) { return newPlan(g, nil) }
+
+// newPlan plans a graph without its flawed nodes, whose faults are known.
+func newPlan(g *specs.Graph, flawed map[string]bool) (*Plan, specs.Diagnostics) {
+	p := &planner{graph: g, flawed: flawed, nodes: map[string]*PlanNode{}}
 	p.construct()
 	order := p.sort()
 	for _, n := range order {
 		p.connect(n)
 	}
-	p.checkOutputs(order)
+	p.checkOutputs()
 	p.checkSources()
-	if !p.diagnostics.Failed() {
+	if !p.diagnostics.Failed() && len(flawed) == 0 {
 		p.warnUnused(order)
 	}
 	ds := p.diagnostics.Sorted()
@@ -154,6 +157,7 @@ func (n *PlanNode) Role() string {
 // planner makes a plan and collects what is wrong.
 type planner struct {
 	graph       *specs.Graph
+	flawed      map[string]bool // nodes to leave out
 	nodes       map[string]*PlanNode
 	diagnostics specs.Diagnostics
 }
@@ -171,15 +175,18 @@ func (p *planner) construct() {
 	for i := range p.graph.Nodes {
 		n := &PlanNode{Node: &p.graph.Nodes[i], used: map[string]bool{}}
 		p.nodes[n.Name] = n
+		for _, in := range n.Node.Inputs {
+			n.Inputs = append(n.Inputs, PlanInput{Port: in.Port, From: in.From})
+		}
+		if p.flawed[n.Name] {
+			continue
+		}
 		kind, ok := transforms.Lookup(n.Node.Kind)
 		if !ok {
 			p.report(n.Node, n.Pos, "", specs.CodeKind, fmt.Sprintf("no kind named %s in this program", n.Node.Kind), "")
 			continue
 		}
 		n.Kind = kind
-		for _, in := range n.Node.Inputs {
-			n.Inputs = append(n.Inputs, PlanInput{Port: in.Port, From: in.From})
-		}
 		impl, err := kind.New(withSeed(n.Config, p.graph.Run.Seed))
 		if err != nil {
 			p.fieldErrors(n.Node, err)
@@ -253,6 +260,9 @@ func (p *planner) connect(n *PlanNode) {
 	unions := map[string]int{}
 	for i := range n.Inputs {
 		from := p.nodes[n.Inputs[i].From.Node]
+		if from == nil {
+			return
+		}
 		schema := from.Outputs.Get(n.Inputs[i].From.Port)
 		if schema == nil {
 			return
@@ -313,7 +323,7 @@ func (p *planner) checkBounds(n *PlanNode) {
 }
 
 // checkOutputs finds sinks that would overwrite each other.
-func (p *planner) checkOutputs(order []*PlanNode) {
+func (p *planner) checkOutputs() {
 	first := map[string]string{}
 	for i := range p.graph.Nodes {
 		n := p.nodes[p.graph.Nodes[i].Name]
@@ -332,7 +342,7 @@ func (p *planner) checkOutputs(order []*PlanNode) {
 // checkSources refuses a graph that reads nothing.
 func (p *planner) checkSources() {
 	for _, n := range p.nodes {
-		if n.Impl == nil || len(n.Kind.Inputs) == 0 {
+		if n.Impl == nil || len(n.Kind.Inputs) == 0 { // what has a fault may be a source
 			return
 		}
 	}

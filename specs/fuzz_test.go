@@ -32,8 +32,8 @@ func FuzzLoad(f *testing.F) {
 		if took := time.Since(start); took > 10*time.Second {
 			t.Errorf("took %v", took)
 		}
-		if (g == nil) != ds.Failed() {
-			t.Errorf("graph %v with %v", g, ds)
+		if g == nil && !ds.Failed() {
+			t.Error("no graph, and no word why")
 		}
 		for _, d := range ds {
 			if _, ok := Explain(d.Code); !ok || d.File == "" || d.Message == "" || strings.ContainsAny(d.String(), "\n\r") {

@@ -29,7 +29,9 @@ type Options struct {
 // graph.yaml or one CUE package. Nothing but files is read, and no network is
 // used.
 //
-// The graph is nil when the diagnostics hold more than warnings.
+// A graph that comes with more than warnings is what could be read of it, for
+// those who look for further mistakes; nothing else may be done with it. It is
+// nil if nothing could be read.
 func Load(path string, o Options) (*Graph, Diagnostics) {
 	src, d := locate(path, o.Dir)
 	if d != nil {
@@ -84,11 +86,7 @@ func (s *source) load(tags map[string]string) (g *Graph, ds Diagnostics) {
 		}
 	}
 	g = l.evaluate()
-	ds = append(l.ds, s.vendoredWarning()...).Sorted()
-	if ds.Failed() {
-		return nil, ds
-	}
-	return g, ds
+	return g, append(l.ds, s.vendoredWarning()...).Sorted()
 }
 
 // report adds a diagnostic.

@@ -88,7 +88,7 @@ func describeLoad(g *Graph, ds Diagnostics) string {
 	for _, d := range ds {
 		fmt.Fprintf(&b, "%s %s\n", d.Code, d)
 	}
-	if g == nil {
+	if g == nil || ds.Failed() {
 		return b.String()
 	}
 	fmt.Fprintf(&b, "graph %s %s %s %+v %v\n", g.Name, g.APIVersion, g.Mode, g.Run, g.Files)
