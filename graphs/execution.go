@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
 
 	"penstock.dev/data"
+	"penstock.dev/data/commit"
 	"penstock.dev/transforms"
 )
 
@@ -116,11 +118,11 @@ func (e *Execution) Open() error {
 	return nil
 }
 
-// Close releases what the nodes hold. The execution's figures stay readable.
+// Close releases what the nodes hold, rows on disk too. The execution's figures stay readable.
 func (e *Execution) Close() error {
 	e.stop()
 	executions.Delete(e.ID)
-	var errs []error
+	errs := []error{os.RemoveAll(e.spillFolder())}
 	for _, n := range e.plan.Nodes {
 		if c, ok := n.Impl.(transforms.Closer); ok {
 			if err := c.Close(); err != nil {
@@ -175,7 +177,30 @@ func (e *Execution) Commit(ctx context.Context) error {
 	return nil
 }
 
-// spillPath is a new file name below the execution's work folder.
+// Discard removes what the sinks of a run that failed left under temporary names.
+func (e *Execution) Discard() error {
+	if e.NoSinks {
+		return nil
+	}
+	var errs []error
+	for _, n := range e.plan.Nodes {
+		for _, name := range []string{n.Name, rejectsOf(n.Name)} {
+			if l, ok := e.nodes[name]; ok {
+				if sink, ok := l.Impl.(transforms.Sink); ok {
+					errs = append(errs, sink.Discard(l.run()))
+				}
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// spillFolder holds the rows that nodes keep on disk; its name tells whose it is.
+func (e *Execution) spillFolder() string {
+	return filepath.Join(e.Work, "spill"+commit.OwnerMark())
+}
+
+// spillPath is a new file name in the spill folder.
 func (e *Execution) spillPath(node string, n int64) string {
-	return filepath.Join(e.Work, "spill", fmt.Sprintf("%s-%s-%d", e.ID, node, n))
+	return filepath.Join(e.spillFolder(), fmt.Sprintf("%s-%s-%d", e.ID, node, n))
 }

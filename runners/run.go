@@ -7,12 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"time"
 
+	"penstock.dev/data/commit"
 	"penstock.dev/graphs"
 	"penstock.dev/transforms"
 )
@@ -58,6 +61,7 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
 		return nil, err
 	}
+	sweep(o.Work)
 	initBeam(o.Log)
 	r.Provenance = provenance(plan, o)
 	e, err := graphs.NewExecution(ctx, plan, graphs.Options{
@@ -67,14 +71,28 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 		return nil, err
 	}
 	r.Execution = e
-	r.Err = r.execute(ctx, e)
+	if r.Err = r.execute(ctx, e); r.Err != nil {
+		if err := e.Discard(); err != nil {
+			o.Log.Warn("temporary files are left", "error", err)
+		}
+	}
 	r.Duration = time.Since(r.Started)
 	r.Counts = e.Counts()
 	if err := e.Close(); err != nil && r.Err == nil {
 		r.Err = err
 	}
-	os.RemoveAll(filepath.Join(r.Folder, "spill"))
 	return r, nil
+}
+
+// sweep removes the rows that runs which were killed had on disk.
+func sweep(work string) {
+	files := os.DirFS(work) // so that brackets in its name are no pattern
+	left, _ := fs.Glob(files, "runs/*/*/spill~*")
+	for _, folder := range left {
+		if commit.OwnerIsGone(path.Base(folder)) {
+			os.RemoveAll(filepath.Join(work, filepath.FromSlash(folder)))
+		}
+	}
 }
 
 // execute runs the pipeline and commits.
@@ -86,8 +104,11 @@ func (r *Result) execute(ctx context.Context, e *graphs.Execution) error {
 	if err := runPipeline(ctx, e, r.Plan.Graph.Name); err != nil {
 		return interrupted(ctx, err)
 	}
+	if ctx.Err() != nil {
+		return ErrInterrupted
+	}
 	addModels(r.Provenance, r.Plan)
-	return e.Commit(ctx)
+	return e.Commit(context.WithoutCancel(ctx)) // once begun, it is seen through
 }
 
 // interrupted tells a run that was asked to stop from one that failed.

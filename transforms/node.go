@@ -97,6 +97,8 @@ type Sink interface {
 	// shards is empty when there were no records. A commit that is repeated
 	// after it succeeded must succeed.
 	Commit(ctx context.Context, run Run, shards []Shard) error
+	// Discard removes what a run that failed left under temporary names.
+	Discard(run Run) error
 }
 
 // Run is what a sink may know of the run it writes for.

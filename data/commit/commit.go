@@ -46,6 +46,19 @@ func (o Output) Commit(ctx context.Context, run string, shards []Shard, merge Me
 	return nil
 }
 
+// Discard removes the temporary files of a run that will not be committed, and
+// those of dead runs. A commit to a folder that was begun keeps its files: the
+// next one completes it.
+func (o Output) Discard(run string) error {
+	if !exists(filepath.Join(o.stage(run), planName)) {
+		if err := os.RemoveAll(o.stage(run)); err != nil {
+			return fmt.Errorf("%s: %w", o.Path(), err)
+		}
+	}
+	o.sweep(run)
+	return nil
+}
+
 // commitFile renames the shard, or the merge of several, to the output's name.
 func (o Output) commitFile(ctx context.Context, run string, shards []Shard, merge Merge) error {
 	if len(shards) == 0 {

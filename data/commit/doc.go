@@ -27,7 +27,8 @@
 // # Temporary files
 //
 // They lie in .penstock-tmp/<run>/ inside the folder (beside the file), so on
-// the same file system. A commit removes its own and those of dead runs: a run
+// the same file system. A commit, or [Output.Discard] after a run that failed,
+// removes its own and those of dead runs: a run
 // is dead if every file it left belongs to a process of this machine that no
 // longer exists, or if nothing in it was written for seven days. A run with an
 // unfinished plan is never removed.

@@ -58,7 +58,7 @@ func (o Output) Temp(run, attempt, ext string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s: cannot make a place for temporary files: %w", o.Path(), err)
 	}
-	return filepath.Join(stage, escape(attempt)+ownerMark()+ext), nil
+	return filepath.Join(stage, escape(attempt)+OwnerMark()+ext), nil
 }
 
 // stage is the folder of the run's temporary files for this output.

@@ -14,9 +14,9 @@ import (
 // deadAfter is how long a run of unknown fate is left alone.
 const deadAfter = 7 * 24 * time.Hour
 
-// ownerMark is the part of a temporary file's name that tells who writes it:
-// "~host~pid".
-func ownerMark() string {
+// OwnerMark is the part of the name of a temporary file or folder that tells
+// whose it is: "~host~pid".
+func OwnerMark() string {
 	host, _ := os.Hostname() // without a name the owner counts as unknown
 	return "~" + escape(host) + "~" + strconv.Itoa(os.Getpid())
 }
@@ -58,7 +58,7 @@ func isDead(dir string, now time.Time) bool {
 		if !d.IsDir() {
 			files++
 			planned = planned || d.Name() == planName
-			orphaned = orphaned && ownerIsGone(d.Name())
+			orphaned = orphaned && OwnerIsGone(d.Name())
 		}
 		return nil
 	})
@@ -68,9 +68,9 @@ func isDead(dir string, now time.Time) bool {
 	return files > 0 && orphaned || now.Sub(newest) > deadAfter
 }
 
-// ownerIsGone reports whether the temporary file was written by a process of
-// this machine that no longer exists.
-func ownerIsGone(name string) bool {
+// OwnerIsGone reports whether the name bears the [OwnerMark] of a process of this
+// machine that no longer exists.
+func OwnerIsGone(name string) bool {
 	stem, _, _ := strings.Cut(name, ".")
 	mark := strings.Split(stem, "~")
 	if len(mark) != 3 {

@@ -239,6 +239,9 @@ func (s *Keep) Commit(_ context.Context, _ transforms.Run, shards []transforms.S
 	return nil
 }
 
+// Discard implements transforms.Sink: nothing is left on disk.
+func (s *Keep) Discard(transforms.Run) error { return nil }
+
 type keeping struct {
 	name  string
 	rows  []int64

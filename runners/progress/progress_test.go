@@ -199,7 +199,6 @@ func (s *terminal) Write(b []byte) (int, error) {
 			rest := text[1:]
 			end := strings.Index(rest, "\x1b[K")
 			if end < 0 {
-				end = len(rest)
 				s.current, text = rest, ""
 				continue
 			}

@@ -207,6 +207,11 @@ func (n *WriteParquet) Commit(ctx context.Context, run transforms.Run, shards []
 	return commit.New(n.Path).Commit(ctx, run.ID, files, merge)
 }
 
+// Discard removes the shards of a run that failed.
+func (n *WriteParquet) Discard(run transforms.Run) error {
+	return commit.New(n.Path).Discard(run.ID)
+}
+
 // parquetFiles lists the files of the shards. Rows and bytes of a file of several
 // are looked up; a missing one is left to the commit, which may be a repetition.
 func parquetFiles(shards []transforms.Shard) ([]commit.Shard, error) {

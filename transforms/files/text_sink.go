@@ -101,6 +101,11 @@ func (s *textSink) Commit(ctx context.Context, run transforms.Run, shards []tran
 	return commit.New(s.path).Commit(ctx, run.ID, files, merge)
 }
 
+// Discard removes the shards of a run that failed.
+func (s *textSink) Discard(run transforms.Run) error {
+	return commit.New(s.path).Discard(run.ID)
+}
+
 // mergeText makes one file of several; the first header bytes of all but the
 // first are left out.
 func mergeText(ctx context.Context, dst string, srcs []string, header int64) error {

@@ -42,9 +42,7 @@ func (n *union) Columns(in transforms.Ports) (transforms.Ports, error) {
 	fields := append([]data.Field(nil), first.Fields()...)
 	var errs []error
 	for i, port := range in[1:] {
-		for _, err := range compareColumns(first, port.Schema, i+1) {
-			errs = append(errs, err)
-		}
+		errs = append(errs, compareColumns(first, port.Schema, i+1)...)
 		for j := range fields {
 			f, _ := port.Schema.Lookup(fields[j].Name)
 			fields[j].Nullable = fields[j].Nullable || f.Nullable
