@@ -77,12 +77,7 @@ graph: specs.#Graph & {
 	name: "score"
 	run: maxRejects: 0.5
 	nodes: {
-		if param.input =~ "parquet$" {
-			read: specs.#ReadParquet & {path: param.input, key: "id"}
-		}
-		if param.input =~ "jsonl$" {
-			read: specs.#ReadJSONL & {path: param.input, columns: {id: "string", text: "string"}, key: "id"}
-		}
+		read: specs.#ReadParquet & {path: param.input, key: "id"}
 		score: specs.#Lastde & {in: read.out, scores: ["log_likelihood", "lastde_pp"]}
 		save: specs.#WriteParquet & {in: score.out, path: "\(param.out)/scores.parquet"}
 	}
@@ -188,7 +183,8 @@ func TestPoisonedLinesCostThemselves(t *testing.T) {
 		}
 	}
 	dir := t.TempDir()
-	write(t, filepath.Join(dir, "graph.cue"), []byte(scoreGraph))
+	graph := strings.Replace(scoreGraph, "#ReadParquet & {", `#ReadJSONL & {columns: {id: "string", text: "string"}, `, 1)
+	write(t, filepath.Join(dir, "graph.cue"), []byte(graph))
 	write(t, filepath.Join(dir, "in.jsonl"), []byte(b.String()))
 	if out := succeed(t, dir, "run", "graph.cue", "-t", "input=in.jsonl", "-t", "out=out"); !strings.Contains(out, "16 in · 12 out · 0 filtered · 4 rejected (25 %)") {
 		t.Errorf("the run said\n%s", out)

@@ -86,11 +86,12 @@ type Lastde struct {
 }
 
 var (
-	_ transforms.Windowed = (*Lastde)(nil)
-	_ transforms.Opener   = (*Lastde)(nil)
-	_ transforms.Closer   = (*Lastde)(nil)
-	_ transforms.Metered  = (*Lastde)(nil)
-	_ transforms.Modelled = (*Lastde)(nil)
+	_ transforms.Windowed  = (*Lastde)(nil)
+	_ transforms.Opener    = (*Lastde)(nil)
+	_ transforms.Closer    = (*Lastde)(nil)
+	_ transforms.Metered   = (*Lastde)(nil)
+	_ transforms.Modelled  = (*Lastde)(nil)
+	_ transforms.Cautioned = (*Lastde)(nil)
 )
 
 func newLastde(config []byte) (transforms.Node, error) {
@@ -284,4 +285,12 @@ func (l *Lastde) Models() []transforms.ModelUse {
 		Hash:        l.lm.Hash(),
 		Description: fmt.Sprintf("%s, %.1f M parameters, context %d", i.Architecture, float64(i.Parameters)/1e6, l.lm.Context()),
 	}}
+}
+
+// Cautions implements transforms.Cautioned.
+func (l *Lastde) Cautions() []string {
+	if l.config.Model != "pocket" {
+		return nil
+	}
+	return []string{"the scores come from the embedded pocket model (4 M parameters): they show how things work, not how well machine text can be detected"}
 }
