@@ -214,6 +214,58 @@ func TestCommitRefuses(t *testing.T) {
 	}
 }
 
+// A run that is given up leaves nothing, whether it wrote anything or not, and
+// touches neither the output nor another run.
+func TestDiscard(t *testing.T) {
+	for _, name := range []string{"out.txt", "out/"} {
+		dir := t.TempDir()
+		o := New(dir + "/" + name)
+		before := tree(t, dir)
+		if err := o.Discard("never begun"); err != nil {
+			t.Error(err)
+		}
+		other := writeShards(t, o, "other", ".txt", "of another run")
+		writeShards(t, o, "failed", ".txt", "one", "two")
+		for range 2 {
+			if err := o.Discard("failed"); err != nil {
+				t.Error(err)
+			}
+		}
+		if exists(o.stage("failed")) {
+			t.Errorf("%s: shards of the failed run are left", name)
+		}
+		if !exists(other[0].Path) {
+			t.Errorf("%s: the shard of another run is gone", name)
+		}
+		if err := o.Discard("other"); err != nil {
+			t.Error(err)
+		}
+		if exists(o.tempRoot()) || len(tree(t, dir)) != len(before) {
+			t.Errorf("%s: left %v", name, tree(t, dir))
+		}
+	}
+}
+
+// A commit to a folder that was begun is not given up: its files are the output.
+func TestDiscardKeepsBegunCommit(t *testing.T) {
+	dir := t.TempDir()
+	o := New(dir + "/out/")
+	shards := writeShards(t, o, "run", ".txt", "one", "two")
+	p, err := o.plan(t.Context(), "run", shards, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeJSON(filepath.Join(o.stage("run"), planName), filepath.Join(o.stage("run"), "tmp"), p); err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Discard("run"); err != nil {
+		t.Fatal(err)
+	}
+	if _, pending := Pending(o.Path()); !pending || !exists(shards[0].Path) {
+		t.Error("the begun commit is gone")
+	}
+}
+
 func write(t *testing.T, path, content string) {
 	t.Helper()
 	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
