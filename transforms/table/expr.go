@@ -43,15 +43,25 @@ type slot struct {
 	present bool
 }
 
-func newLanguage(s *data.Schema) (*language, error) {
-	l := &language{schema: s, slots: map[string]slot{}}
-	options := []cel.EnvOption{
+// functions is the language without columns, which takes far longer to make than
+// adding the columns of a schema.
+var functions = sync.OnceValues(func() (*cel.Env, error) {
+	return cel.NewEnv(
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
 		cel.ParserExpressionSizeLimit(maxSource),
 		cel.ParserRecursionLimit(maxDepth),
 		ext.Strings(), ext.Math(), ext.Sets(), ext.Lists(ext.ListsMaxRangeSize(maxRange)),
+	)
+})
+
+func newLanguage(s *data.Schema) (*language, error) {
+	base, err := functions()
+	if err != nil {
+		return nil, err
 	}
+	l := &language{schema: s, slots: map[string]slot{}}
+	var options []cel.EnvOption
 	for i, f := range s.Fields() {
 		t, readable := celType(f.Type)
 		if !readable {
@@ -64,7 +74,7 @@ func newLanguage(s *data.Schema) (*language, error) {
 		l.slots[presence(f.Name)] = slot{column: i, present: true}
 		options = append(options, cel.Variable(presence(f.Name), cel.BoolType))
 	}
-	env, err := cel.NewEnv(options...)
+	env, err := base.Extend(options...)
 	if err != nil {
 		return nil, fmt.Errorf("columns %s: %w", s, err)
 	}
