@@ -16,6 +16,7 @@ import (
 type counts struct {
 	expected                       atomic.Int64 // rows a source expects, 0 if unknown
 	in, passed, filtered, rejected atomic.Int64
+	worked                         atomic.Int64   // rows whose result is there, if not yet sent on
 	emitted                        []atomic.Int64 // records by output port
 	busy                           atomic.Int64   // nanoseconds with a row or more in the node's own code
 
@@ -53,6 +54,7 @@ func (c *counts) enter() {
 func (c *counts) leave() {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
+	c.worked.Add(1)
 	if c.inside--; c.inside == 0 {
 		c.busy.Add(int64(time.Since(c.since)))
 	}
@@ -88,6 +90,7 @@ type NodeCounts struct {
 	Node, Kind, Role               string
 	Expected                       int64 // rows a source expects, 0 if unknown
 	In, Passed, Filtered, Rejected int64
+	Worked                         int64            // rows whose result is there; a few more than In while a window waits for an older row
 	Emitted                        map[string]int64 // records by output port
 	Busy                           time.Duration    // with a row or more in the node's own code
 	Rejects                        []RejectClass    // by falling number of rows
@@ -119,6 +122,7 @@ func (l *live) snapshot() NodeCounts {
 		Node: l.Name, Kind: l.Kind.Name, Role: l.Role(),
 		Expected: c.expected.Load(),
 		In:       c.in.Load(), Passed: c.passed.Load(), Filtered: c.filtered.Load(), Rejected: c.rejected.Load(),
+		Worked:  c.worked.Load(),
 		Emitted: map[string]int64{},
 		Busy:    time.Duration(c.busy.Load()),
 	}

@@ -153,7 +153,7 @@ func Snapshot(e *graphs.Execution, began time.Time) progress.Snapshot {
 			busiest = c
 		}
 	}
-	s.Busiest, s.Rows = busiest.Node, busiest.In
+	s.Busiest, s.Rows = busiest.Node, max(busiest.In, busiest.Worked)
 	for _, m := range e.Metrics(busiest.Node) {
 		if m.Name == transforms.BatchFill && m.Value > 0 {
 			s.BatchFill = m.Value
