@@ -255,6 +255,9 @@ func (p *planner) connect(n *PlanNode) {
 	if n.Impl == nil {
 		return
 	}
+	if len(p.flawed) > 0 && len(n.Inputs) < len(n.Kind.Inputs) {
+		return // an input leads to a port that the schema finds fault with
+	}
 	var in transforms.Ports
 	n.Ordered = true
 	unions := map[string]int{}

@@ -48,11 +48,6 @@ func newType(f form) *fieldType {
 	return &fieldType{form: f, min: math.Inf(-1), max: math.Inf(1)}
 }
 
-// holdsOutputs reports whether the type is an output port or a struct of them.
-func (t *fieldType) holdsOutputs() bool {
-	return t.form == outputForm || t.form == structForm && len(t.fields) > 0 && t.fields[0].typ.holdsOutputs()
-}
-
 // compile turns a constraint of the schema into a fieldType. It knows the
 // forms the schema uses and refuses others.
 func (b *builder) compile(e ast.Expr) (*fieldType, error) {

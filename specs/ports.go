@@ -93,8 +93,6 @@ func (c *checker) notPort(v cue.Value, at place) {
 		if s, err := v.String(); err == nil && !strings.Contains(s, ".") {
 			hint = `write the node and its port, such as read.out`
 		}
-	case cue.IntKind, cue.FloatKind, cue.NumberKind, cue.StructKind:
-		hint = c.partsHint(v)
 	case cue.ListKind:
 		hint = "a Union takes a list"
 	}
@@ -102,26 +100,11 @@ func (c *checker) notPort(v cue.Value, at place) {
 		"an input takes an output port of a node, such as read.out; this is "+describe(v), hint)
 }
 
-// partsHint names the ports of a Split when something else of it was referred
-// to.
-func (c *checker) partsHint(v cue.Value) string {
-	name, _, _ := strings.Cut(c.textOr(v, ""), ".")
-	k := c.kinds[name]
-	if k == nil || len(k.Outputs) == 0 || outputPath(k, k.Outputs[0]) == k.Outputs[0] {
-		return ""
-	}
-	var ports []string
-	for _, output := range k.Outputs {
-		ports = append(ports, name+"."+outputPath(k, output))
-	}
-	return "ports: " + strings.Join(ports, ", ")
-}
-
 func (c *checker) wholeNode(v cue.Value, at place) {
 	hint := ""
 	kindName, _ := v.LookupPath(kindPath).String()
 	if k := schema().byName[kindName]; k != nil && len(k.Outputs) > 0 {
-		hint = "write " + c.textOr(v, "read") + "." + outputPath(k, k.Outputs[0])
+		hint = "write " + c.textOr(v, "read") + "." + k.Outputs[0]
 	}
 	c.report(at.pos, at.String(), CodeWholeNode, "an input takes an output port of a node, not the whole node", hint)
 }
@@ -147,16 +130,6 @@ func (c *checker) textOr(v cue.Value, example string) string {
 	return text
 }
 
-// outputPath is how a reference to a port continues after the node's name.
-func outputPath(k *kind, port string) string {
-	if f, ok := k.field("parts"); ok {
-		if _, part := findField(f.typ.fields, port); part {
-			return "parts." + port
-		}
-	}
-	return port
-}
-
 func noPort(node string, k *kind, port string) string {
 	if len(k.Outputs) == 0 {
 		return fmt.Sprintf("node %q has no output ports: %s is a sink", node, k.Name)
@@ -170,13 +143,9 @@ func portHint(node string, k *kind, port string) string {
 		return ""
 	}
 	if near := closest(port, k.Outputs); near != "" {
-		return fmt.Sprintf("did you mean %s.%s?", node, outputPath(k, near))
+		return fmt.Sprintf("did you mean %s.%s?", node, near)
 	}
-	var ports []string
-	for _, p := range k.Outputs {
-		ports = append(ports, outputPath(k, p))
-	}
-	return "ports: " + strings.Join(ports, ", ")
+	return "ports: " + strings.Join(k.Outputs, ", ")
 }
 
 // wordPort words the selection of something undefined, mostly a port that a
@@ -252,17 +221,14 @@ func (l *loader) selectorAt(e errors.Error) *ast.SelectorExpr {
 	return found
 }
 
-// nodeBehind is the node an expression selects a port of: read, split.parts,
+// nodeBehind is the node an expression selects a port of: read,
 // nodes["read-en"], graph.nodes.read.
 func nodeBehind(e ast.Expr) string {
 	switch x := e.(type) {
 	case *ast.Ident:
 		return x.Name
 	case *ast.SelectorExpr:
-		if name := labelName(x.Sel); name != "parts" {
-			return name
-		}
-		return nodeBehind(x.X)
+		return labelName(x.Sel)
 	case *ast.IndexExpr:
 		name, _ := stringOf(x.Index)
 		return name

@@ -40,10 +40,6 @@ func (k *kind) document() {
 			k.Inputs = append(k.Inputs, f.name)
 		case f.typ.form == outputForm:
 			k.Outputs = append(k.Outputs, f.name)
-		case f.typ.holdsOutputs():
-			for _, part := range f.typ.fields {
-				k.Outputs = append(k.Outputs, part.name)
-			}
 		default:
 			k.Fields = appendDoc(k.Fields, "", f)
 		}

@@ -67,10 +67,7 @@ func relaxValue(f *ast.Field, structs map[string]bool) ast.Expr {
 	case *ast.StructLit:
 		if len(x.Elts) == 1 {
 			if only, ok := x.Elts[0].(*ast.Field); ok && isPattern(only) && f.Constraint != token.ILLEGAL {
-				if _, stamps := only.Value.(*ast.StructLit); !stamps {
-					return anything // a map
-				}
-				return x
+				return anything // a map
 			}
 		}
 		relaxStruct(x, structs)

@@ -71,10 +71,7 @@ func (f *field) input() bool {
 }
 
 // config reports whether the field belongs to the node's configuration.
-func (f *field) config() bool { return !f.input() && !f.typ.holdsOutputs() }
-
-// field finds a field by name.
-func (k *kind) field(name string) (*field, bool) { return findField(k.fields, name) }
+func (f *field) config() bool { return !f.input() && f.typ.form != outputForm }
 
 func findField(fields []*field, name string) (*field, bool) {
 	i := slices.IndexFunc(fields, func(f *field) bool { return f.name == name })
@@ -88,7 +85,7 @@ func findField(fields []*field, name string) (*field, bool) {
 func fieldNames(fields []*field) []string {
 	var names []string
 	for _, f := range fields {
-		if !f.typ.holdsOutputs() {
+		if f.typ.form != outputForm {
 			names = append(names, f.name)
 		}
 	}

@@ -105,11 +105,7 @@ func (n *ReadCSV) Columns(transforms.Ports) (transforms.Ports, error) {
 	if schema, err = n.Declare.declare(fields); err != nil {
 		return nil, err
 	}
-	if _, err := newKeys(schema, n.Key); err != nil {
-		return nil, err
-	}
-	n.inferred.schema.Store(schema)
-	return transforms.OutPort(schema), nil
+	return n.inferred.set(schema, n.Key)
 }
 
 // occur checks that a file has the declared columns, of whatever type.
@@ -198,30 +194,18 @@ func (n *ReadCSV) sameHeader(first string, names []string, other string) error {
 
 // Splits are the files.
 func (n *ReadCSV) Splits(context.Context) ([]transforms.Split, error) {
-	inputs, err := expand(n.Path, csvExtensions...)
-	if err != nil {
-		return nil, err
-	}
-	return fileSplitsOf(inputs), nil
+	return wholeFiles(n.Path, csvExtensions...)
 }
 
 // Read reads a file. A row that is broken, ragged or of other types is rejected.
 // Rows are numbered from 0 behind the header, the rejected among them.
 func (n *ReadCSV) Read(ctx context.Context, s transforms.Split, emit func(*data.Record) error, reject func(*transforms.Rejected)) error {
-	schema, err := n.inferred.get(n.Columns)
-	if err != nil {
-		return err
-	}
-	keys, err := newKeys(schema, n.Key)
-	if err != nil {
-		return err
-	}
-	f, err := stream.Open(s.Path)
+	rows := &rowsOf{ctx: ctx, split: s, emit: emit, reject: reject}
+	f, err := n.inferred.open(rows, n.Columns, n.Key)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	rows := &rowsOf{ctx, s, schema, keys, emit, reject}
 	r := csv.NewReader(f, delimiterRune(n.Delimiter), 0)
 	if n.Header {
 		if _, err := r.Next(); err != nil {
@@ -238,7 +222,7 @@ func (n *ReadCSV) Read(ctx context.Context, s transforms.Split, emit func(*data.
 		}
 		var values []data.Value
 		if err == nil {
-			values, err = csv.Convert(fields, schema)
+			values, err = csv.Convert(fields, rows.schema)
 		}
 		if err != nil {
 			refusal, ok := asReject(err, s.Name, r.Line())

@@ -45,8 +45,7 @@ func (n *ReadImages) Columns(transforms.Ports) (transforms.Ports, error) {
 
 // Splits are the files.
 func (n *ReadImages) Splits(context.Context) ([]transforms.Split, error) {
-	inputs, err := expand(n.Path, folder.ImageExtensions...)
-	return fileSplitsOf(inputs), err
+	return wholeFiles(n.Path, folder.ImageExtensions...)
 }
 
 // Read reads a file.

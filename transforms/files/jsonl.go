@@ -67,11 +67,7 @@ func (n *ReadJSONL) Columns(transforms.Ports) (transforms.Ports, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := newKeys(schema, n.Key); err != nil {
-		return nil, err
-	}
-	n.inferred.schema.Store(schema)
-	return transforms.OutPort(schema), nil
+	return n.inferred.set(schema, n.Key)
 }
 
 // schema infers the columns and makes sure that some line of the sample has them.
@@ -139,31 +135,19 @@ func isBlank(line []byte) bool { return len(bytes.TrimSpace(line)) == 0 }
 
 // Splits are the files.
 func (n *ReadJSONL) Splits(context.Context) ([]transforms.Split, error) {
-	inputs, err := expand(n.Path, jsonlExtensions...)
-	if err != nil {
-		return nil, err
-	}
-	return fileSplitsOf(inputs), nil
+	return wholeFiles(n.Path, jsonlExtensions...)
 }
 
 // Read reads a file. Empty lines are no rows; every other line that is no object
 // with these columns is rejected. Rows are numbered by lines, from 0.
 func (n *ReadJSONL) Read(ctx context.Context, s transforms.Split, emit func(*data.Record) error, reject func(*transforms.Rejected)) error {
-	schema, err := n.inferred.get(n.Columns)
-	if err != nil {
-		return err
-	}
-	keys, err := newKeys(schema, n.Key)
-	if err != nil {
-		return err
-	}
-	f, err := stream.Open(s.Path)
+	rows := &rowsOf{ctx: ctx, split: s, emit: emit, reject: reject}
+	f, err := n.inferred.open(rows, n.Columns, n.Key)
 	if err != nil {
 		return err
 	}
 	defer f.Close()
-	rows := &rowsOf{ctx, s, schema, keys, emit, reject}
-	decoder, lines := jsonl.NewDecoder(schema), stream.NewLines(f, 0)
+	decoder, lines := jsonl.NewDecoder(rows.schema), stream.NewLines(f, 0)
 	for {
 		line, err := lines.Next()
 		number := lines.Number()

@@ -167,8 +167,12 @@ func (n *WriteParquet) check() error {
 
 // Columns checks that the input can be stored.
 func (n *WriteParquet) Columns(in transforms.Ports) (transforms.Ports, error) {
-	if err := parquet.CanWrite(in.Get(transforms.In)); err != nil {
-		return nil, &transforms.FieldError{Field: "in", Code: transforms.ColumnType, Message: err.Error()}
+	schema, err := sinkInput(in)
+	if err != nil {
+		return nil, err
+	}
+	if err := parquet.CanWrite(schema); err != nil {
+		return nil, &transforms.FieldError{Field: transforms.In, Code: transforms.ColumnType, Message: err.Error()}
 	}
 	return nil, nil
 }
@@ -186,16 +190,9 @@ func (n *WriteParquet) options(run transforms.Run) parquet.Options {
 // Commit puts the shards in place. Without any, the output is a file that has
 // the columns and no rows.
 func (n *WriteParquet) Commit(ctx context.Context, run transforms.Run, shards []transforms.Shard) error {
-	if len(shards) == 0 {
-		empty, err := n.Create(ctx, run, "empty")
-		if err != nil {
-			return err
-		}
-		shard, err := empty.Close()
-		if err != nil {
-			return err
-		}
-		shards = []transforms.Shard{shard}
+	shards, err := orEmpty(ctx, n, run, shards)
+	if err != nil {
+		return err
 	}
 	files, err := parquetFiles(shards)
 	if err != nil {

@@ -39,8 +39,7 @@ func (n *ReadText) Columns(transforms.Ports) (transforms.Ports, error) {
 
 // Splits are the files.
 func (n *ReadText) Splits(context.Context) ([]transforms.Split, error) {
-	inputs, err := expand(n.Path, folder.TextExtensions...)
-	return fileSplitsOf(inputs), err
+	return wholeFiles(n.Path, folder.TextExtensions...)
 }
 
 // Read reads a file.

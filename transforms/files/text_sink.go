@@ -52,10 +52,8 @@ func newTextSink(path string, extensions []string, format func(*data.Schema) row
 
 // Columns takes every schema.
 func (s *textSink) Columns(in transforms.Ports) (transforms.Ports, error) {
-	if in.Get(transforms.In) == nil {
-		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
-	}
-	return nil, nil
+	_, err := sinkInput(in)
+	return nil, err
 }
 
 // Create opens a shard.
@@ -79,16 +77,9 @@ func (s *textSink) Create(_ context.Context, run transforms.Run, attempt string)
 // Commit puts the shards in place. Without any, the output is a file without
 // rows.
 func (s *textSink) Commit(ctx context.Context, run transforms.Run, shards []transforms.Shard) error {
-	if len(shards) == 0 {
-		empty, err := s.Create(ctx, run, "empty")
-		if err != nil {
-			return err
-		}
-		shard, err := empty.Close()
-		if err != nil {
-			return err
-		}
-		shards = []transforms.Shard{shard}
+	shards, err := orEmpty(ctx, s, run, shards)
+	if err != nil {
+		return err
 	}
 	files := make([]commit.Shard, len(shards))
 	for i, shard := range shards {

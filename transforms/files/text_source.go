@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"sync/atomic"
 
 	"penstock.dev/data"
 	"penstock.dev/data/csv"
 	"penstock.dev/data/folder"
 	"penstock.dev/data/jsonl"
+	"penstock.dev/data/stream"
 	"penstock.dev/transforms"
 )
 
@@ -18,6 +20,15 @@ const sampleRows = 1000
 
 // inferred is the schema that a source found in its files, kept from Columns.
 type inferred struct{ schema atomic.Pointer[data.Schema] }
+
+// set keeps the schema, if it has the key column, and is what Columns returns.
+func (i *inferred) set(schema *data.Schema, key string) (transforms.Ports, error) {
+	if _, err := newKeys(schema, key); err != nil {
+		return nil, err
+	}
+	i.schema.Store(schema)
+	return transforms.OutPort(schema), nil
+}
 
 // get is the schema; columns is called where that has not happened yet.
 func (i *inferred) get(columns func(transforms.Ports) (transforms.Ports, error)) (*data.Schema, error) {
@@ -29,6 +40,19 @@ func (i *inferred) get(columns func(transforms.Ports) (transforms.Ports, error))
 		return nil, err
 	}
 	return ports.Get(transforms.Out), nil
+}
+
+// open opens the file whose rows are to be handed on, with the schema and the key
+// column that they have.
+func (i *inferred) open(rows *rowsOf, columns func(transforms.Ports) (transforms.Ports, error), key string) (io.ReadCloser, error) {
+	var err error
+	if rows.schema, err = i.get(columns); err != nil {
+		return nil, err
+	}
+	if rows.keys, err = newKeys(rows.schema, key); err != nil {
+		return nil, err
+	}
+	return stream.Open(rows.split.Path)
 }
 
 // declare gives the inferred columns the declared types; a declared column that
@@ -48,13 +72,17 @@ func (c columns) declare(fields []data.Field) (*data.Schema, error) {
 	return data.NewSchema(fields...)
 }
 
-// fileSplitsOf makes a split of every file.
-func fileSplitsOf(inputs []input) []transforms.Split {
+// wholeFiles makes a split of every file at a path.
+func wholeFiles(path string, extensions ...string) ([]transforms.Split, error) {
+	inputs, err := expand(path, extensions...)
+	if err != nil {
+		return nil, err
+	}
 	splits := make([]transforms.Split, len(inputs))
 	for i, in := range inputs {
 		splits[i] = transforms.Split{Path: in.Path, Name: in.Name, End: in.Size, Order: order(i, 0)}
 	}
-	return splits
+	return splits, nil
 }
 
 // rowsOf hands on the rows of one split and refuses those that cannot be read.

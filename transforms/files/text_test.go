@@ -461,6 +461,15 @@ func TestTextMistakesAreFoundBeforeTheRun(t *testing.T) {
 	}
 }
 
+func TestSinksNeedAnInput(t *testing.T) {
+	for _, kind := range []string{"WriteParquet", "WriteJSONL", "WriteCSV"} {
+		n := newNode[transforms.Sink](t, kind, map[string]any{"path": "out/"})
+		if _, err := n.Columns(nil); err == nil || err.Error() != "in: takes rows, but nothing is connected" {
+			t.Errorf("%s without an input: %v", kind, err)
+		}
+	}
+}
+
 func TestReadStopsWhenTheContextEnds(t *testing.T) {
 	path := write(t, t.TempDir(), "a.jsonl", strings.Repeat("{\"a\":1}\n", 5000))
 	n, err := newKind(t, "ReadJSONL", `{"path": %q}`, path)

@@ -37,10 +37,7 @@ var _ transforms.Global = (*dedupe)(nil)
 
 func newDedupe(config []byte) (transforms.Node, error) {
 	n := &dedupe{}
-	if err := transforms.Decode(config, &n.config); err != nil {
-		return nil, err
-	}
-	return n, nil
+	return n, transforms.Decode(config, &n.config)
 }
 
 func (n *dedupe) Columns(in transforms.Ports) (transforms.Ports, error) {

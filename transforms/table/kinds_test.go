@@ -293,7 +293,7 @@ func TestSampleByKeepsEqualValuesTogether(t *testing.T) {
 
 func TestSplitPartsEveryRowOnce(t *testing.T) {
 	s, rows := many(t, 20_000)
-	n, _ := node(t, "Split", `{"train": 0.8, "validation": 0.1, "test": 0.1, "seed": 1}`, in(s))
+	n, _ := node(t, "Split", `{"fractions": {"train": 0.8, "validation": 0.1, "test": 0.1}, "seed": 1}`, in(s))
 	out, _ := process(t, n, rows)
 	a, b, c := len(out["train"]), len(out["validation"]), len(out["test"])
 	if a+b+c != len(rows) {
@@ -304,7 +304,7 @@ func TestSplitPartsEveryRowOnce(t *testing.T) {
 			t.Errorf("%d rows, want about %d", want.have, want.share)
 		}
 	}
-	whole, _ := node(t, "Split", `{"train": 0.7, "validation": 0.30000000000000004, "test": 0}`, in(s))
+	whole, _ := node(t, "Split", `{"fractions": {"train": 0.7, "validation": 0.30000000000000004, "test": 0}}`, in(s))
 	if out, _ := process(t, whole, rows); len(out["test"]) > 0 {
 		t.Errorf("%d rows in a set without a share", len(out["test"]))
 	}
@@ -314,7 +314,7 @@ func TestSampleAndSplitDrawApart(t *testing.T) {
 	s, rows := many(t, 10_000)
 	n, _ := node(t, "Sample", `{"fraction": 0.5}`, in(s))
 	half, _ := process(t, n, rows)
-	n, _ = node(t, "Split", `{"train": 0.5, "validation": 0, "test": 0.5}`, in(s))
+	n, _ = node(t, "Split", `{"fractions": {"train": 0.5, "validation": 0, "test": 0.5}}`, in(s))
 	out, _ := process(t, n, half["out"])
 	if a := len(out["train"]); a < 2200 || a > 2800 {
 		t.Errorf("%d of %d rows for training behind a sample of the same seed, want about half", a, len(half["out"]))
@@ -437,7 +437,9 @@ func TestMistakesInConfigurations(t *testing.T) {
 		{"Rename", `{"columns": {"n": "text"}}`, in(s), []string{`columns.n column-twice: two columns would be named "text"`}},
 		{"Sample", `{"fraction": 1.5}`, in(s), []string{"fraction : 1.5 is not a share between 0 and 1"}},
 		{"Sample", `{"fraction": 0.5, "by": "nn"}`, in(s), []string{`by missing-column: no column "nn" in the input (did you mean "n"?)`}},
-		{"Split", `{"train": 0.8, "validation": 0.1, "test": 0.2}`, in(s), []string{" : train, validation and test sum to 1.1, not 1"}},
+		{"Split", `{"fractions": {"train": 0.8, "validation": 0.1, "test": 0.2}}`, in(s), []string{"fractions : train, validation and test sum to 1.1, not 1"}},
+		{"Split", `{"fractions": {"train": 1.5, "validation": 0.1, "test": -0.6}}`, in(s), []string{
+			"fractions.train : 1.5 is not a share between 0 and 1", "fractions.test : -0.6 is not a share between 0 and 1"}},
 		{"Dedupe", `{"columns": ["nope"]}`, in(s), []string{`columns.0 missing-column: no column "nope" in the input (it has text, score, n, tags)`}},
 		{"Chunk", `{"unit": "pages", "size": 0, "overlap": 3, "minSize": -1}`, in(s), []string{
 			`unit : "pages" is not words, sentences or characters`, "size : 0 is not at least 1", "overlap : 3 is not between 0 and size-1", "minSize : -1 is not between 0 and size"}},

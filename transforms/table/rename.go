@@ -34,10 +34,7 @@ var _ transforms.Row = (*rename)(nil)
 
 func newRename(config []byte) (transforms.Node, error) {
 	n := &rename{}
-	if err := transforms.Decode(config, &n.config); err != nil {
-		return nil, err
-	}
-	return n, nil
+	return n, transforms.Decode(config, &n.config)
 }
 
 func (n *rename) Columns(in transforms.Ports) (transforms.Ports, error) {

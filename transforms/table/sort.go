@@ -36,10 +36,7 @@ var _ transforms.Global = (*sorter)(nil)
 
 func newSort(config []byte) (transforms.Node, error) {
 	n := &sorter{}
-	if err := transforms.Decode(config, &n.config); err != nil {
-		return nil, err
-	}
-	return n, nil
+	return n, transforms.Decode(config, &n.config)
 }
 
 func (n *sorter) Columns(in transforms.Ports) (transforms.Ports, error) {

@@ -26,14 +26,19 @@ func init() {
 	})
 }
 
-// SplitConfig parts rows at random, by lots drawn from the row's id. The shares
-// must sum to 1 within 1e-9.
+// SplitConfig parts rows at random, by lots drawn from the row's id.
 type SplitConfig struct {
+	Fractions Fractions `json:"fractions"`
+	Seed      int64     `json:"seed"`
+	By        string    `json:"by"` // a column whose equal values stay together
+}
+
+// Fractions are the shares of rows that go to the sets, each 0 to 1. They must
+// sum to 1 within 1e-9.
+type Fractions struct {
 	Train      float64 `json:"train"`
 	Validation float64 `json:"validation"`
 	Test       float64 `json:"test"`
-	Seed       int64   `json:"seed"`
-	By         string  `json:"by"` // a column whose equal values stay together
 }
 
 type split struct {
@@ -48,14 +53,25 @@ func newSplit(config []byte) (transforms.Node, error) {
 	if err := transforms.Decode(config, &n.config); err != nil {
 		return nil, err
 	}
-	c := n.config
-	if err := errors.Join(share(train, c.Train), share(validation, c.Validation), share(test, c.Test)); err != nil {
+	if err := n.config.Fractions.check(); err != nil {
 		return nil, err
 	}
-	if sum := c.Train + c.Validation + c.Test; math.Abs(sum-1) > 1e-9 {
-		return nil, &transforms.FieldError{Message: fmt.Sprintf("train, validation and test sum to %.6g, not 1", sum)}
-	}
 	return n, nil
+}
+
+func (f Fractions) check() error {
+	const field = "fractions"
+	if err := errors.Join(
+		share(field+"."+train, f.Train),
+		share(field+"."+validation, f.Validation),
+		share(field+"."+test, f.Test),
+	); err != nil {
+		return err
+	}
+	if sum := f.Train + f.Validation + f.Test; math.Abs(sum-1) > 1e-9 {
+		return &transforms.FieldError{Field: field, Message: fmt.Sprintf("train, validation and test sum to %.6g, not 1", sum)}
+	}
+	return nil
 }
 
 func (n *split) Columns(in transforms.Ports) (transforms.Ports, error) {
@@ -83,12 +99,12 @@ func (n *split) Process(_ context.Context, r *data.Record, emit transforms.Emit)
 // port is where a lot falls. Test is counted from the top, so that a set whose
 // share is 0 stays empty whatever the rounding of the sums.
 func (n *split) port(lot float64) string {
-	switch c := n.config; {
-	case lot < c.Train:
+	switch f := n.config.Fractions; {
+	case lot < f.Train:
 		return train
-	case lot >= 1-c.Test:
+	case lot >= 1-f.Test:
 		return test
-	case c.Validation > 0:
+	case f.Validation > 0:
 		return validation
 	}
 	return train

@@ -1,0 +1,218 @@
+"""Measure Penstock against its peers; every ratio comes from one run.
+
+Each comparison runs its sides in turn, REPEATS times, and prints the median of
+each with its spread (minimum to maximum) and the ratio of the medians, above 1
+where Penstock is faster. Called by .ci/bench from the repository's root.
+"""
+
+import json
+import os
+import pathlib
+import platform
+import re
+import statistics
+import subprocess
+import tempfile
+import time
+
+REPEATS = 3
+PENSTOCK = pathlib.Path("bin/penstock").resolve()
+ROOT = pathlib.Path.cwd()
+
+COPY = """import "penstock.dev/specs"
+
+graph: specs.#Graph & {
+	name: "copy"
+	nodes: {
+		read: specs.#ReadParquet & {path: "in.parquet"}
+		save: specs.#WriteParquet & {in: read.out, path: "out.parquet"}
+	}
+}
+"""
+
+SCORE = """import "penstock.dev/specs"
+
+graph: specs.#Graph & {
+	name: "score"
+	nodes: {
+		read: specs.#ReadParquet & {path: "in.parquet"}
+		score: specs.#Lastde & {in: read.out, scores: %s}
+		save: specs.#WriteParquet & {in: score.out, path: "out.parquet"}
+	}
+}
+"""
+
+ALL = ["log_likelihood", "log_rank", "rank", "entropy", "lrr", "fast_detect_gpt", "lastde", "lastde_pp"]
+
+
+def interleaved(sides):
+    """Run every side in turn and return its measurements by name."""
+    results = {name: [] for name in sides}
+    for _ in range(REPEATS):
+        for name, side in sides.items():
+            results[name].append(side())
+    return results
+
+
+def show(title, unit, results, ours):
+    print(f"\n{title}")
+    reference = statistics.median(results[ours])
+    for name, values in results.items():
+        ratio = "" if name == ours else f"   penstock is {reference / statistics.median(values):.2f}x"
+        print(f"  {name:34} {statistics.median(values):9.1f} {unit}  ({min(values):.1f} to {max(values):.1f}){ratio}")
+
+
+def penstock(folder, graph, cores=None):
+    """Run a graph in a folder and return its account (run.json)."""
+    (folder / "graph.cue").write_text(graph)
+    environment = dict(os.environ)
+    if cores:
+        environment["GOMAXPROCS"] = str(cores)
+    done = subprocess.run([PENSTOCK, "run", "graph.cue"], cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(done.stderr)
+    newest = max(folder.glob(".penstock/runs/*/*/run.json"), key=lambda p: p.stat().st_mtime)
+    return json.loads(newest.read_text())
+
+
+def parquet(folder):
+    import duckdb
+    import numpy
+    import pyarrow
+    import pyarrow.parquet
+
+    rng = numpy.random.default_rng(1)
+    words = [w for w in (ROOT / "LICENSE").read_text().split()]
+    texts = [" ".join(rng.choice(words, 330)) for _ in range(2000)]
+    rows = 60_000
+    table = pyarrow.table({"id": pyarrow.array(range(rows)), "text": [texts[i % 2000] + str(i) for i in range(rows)]})
+    pyarrow.parquet.write_table(table, folder / "in.parquet", compression="zstd", row_group_size=10_000, use_dictionary=False)
+    megabytes = table.nbytes / 1e6
+
+    def rate(work):
+        began = time.perf_counter()
+        work()
+        return megabytes / (time.perf_counter() - began)
+
+    def duck(threads):
+        connection = duckdb.connect()
+        connection.execute(f"set threads={threads}; set preserve_insertion_order=true")
+        connection.execute(f"copy (select * from '{folder}/in.parquet') to '{folder}/duck.parquet' (format parquet, compression zstd)")
+
+    def copy_loop():
+        environment = dict(os.environ, PENSTOCK_BENCH_FILE=str(folder / "in.parquet"))
+        out = subprocess.run([ROOT / "bin/parquet.bench", "-test.run=xxx", "-test.bench=CopyLoop", "-test.benchtime=1x"],
+                             env=environment, cwd=ROOT / "data/parquet", capture_output=True, text=True).stdout
+        nanoseconds = float(re.search(r"(\d+) ns/op", out).group(1))
+        return megabytes / (nanoseconds / 1e9)
+
+    sides = {
+        "penstock run": lambda: megabytes / penstock(folder, COPY)["seconds"],
+        "parquet-go, its own copy loop": copy_loop,
+        "DuckDB, 1 thread": lambda: rate(lambda: duck(1)),
+        "DuckDB, 2 threads": lambda: rate(lambda: duck(2)),
+    }
+    show(f"Parquet pass-through, {rows} rows of 2 KB text, zstd, {megabytes:.0f} MB", "MB/s", interleaved(sides), "penstock run")
+
+
+def scoring(folder):
+    import pyarrow.parquet
+
+    table = pyarrow.parquet.read_table(ROOT / "data/samples/fast-detect-gpt.parquet").slice(0, 100)
+    pyarrow.parquet.write_table(table, folder / "in.parquet")
+    texts = table["text"].to_pylist()
+
+    def ours(cores, scores):
+        account = penstock(folder, SCORE % json.dumps(scores), cores)
+        return metric(account, "tokens") / account["seconds"]
+
+    sides = {
+        "penstock, 1 core, 8 scores": lambda: ours(1, ALL),
+        "penstock, 2 cores, 8 scores": lambda: ours(2, ALL),
+        "penstock, 1 core, log_likelihood": lambda: ours(1, ["log_likelihood"]),
+        "penstock, 2 cores, log_likelihood": lambda: ours(2, ["log_likelihood"]),
+    }
+    try:
+        score = torch_scorer(texts)
+        sides["PyTorch, 1 thread, log-likelihood"] = lambda: score(1)
+        sides["PyTorch, 2 threads, log-likelihood"] = lambda: score(2)
+    except ImportError as error:
+        print(f"\nPyTorch is left out: {error}")
+    show("Scoring with the pocket model, 100 texts, whole runs", "tokens/s", interleaved(sides), "penstock, 2 cores, log_likelihood")
+    account = penstock(folder, SCORE % json.dumps(ALL), 2)
+    device = metric(account, "device seconds")
+    print(f"  outside the model's batches: {100 * (1 - device / account['seconds']):.1f} % of {account['seconds']:.1f} s (opening the model included)")
+
+
+def metric(account, name):
+    return next(m["value"] for n in account["nodes"] for m in n.get("metrics", []) if m["name"] == name)
+
+
+def torch_scorer(texts):
+    """PyTorch with the same weights: forward pass, log-softmax, gather; batches by length of at most 4,096 tokens."""
+    import torch
+    import transformers
+    from tokenizers import Tokenizer
+
+    folder = ROOT / "transforms/models/pocket"
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    model = transformers.LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    sequences = sorted((tokenizer.encode(t, add_special_tokens=False).ids[:512] for t in texts), key=len)
+    batches, batch = [], []
+    for ids in sequences:
+        if batch and len(ids) * (len(batch) + 1) > 4096:
+            batches.append(batch)
+            batch = []
+        batch.append(ids)
+    batches.append(batch)
+
+    def score(threads):
+        torch.set_num_threads(threads)
+        began = time.perf_counter()
+        with torch.inference_mode():
+            for batch in batches:
+                longest = max(map(len, batch))
+                ids = torch.tensor([b + [0] * (longest - len(b)) for b in batch])
+                logits = model(ids).logits[:, :-1]
+                torch.log_softmax(logits, -1).gather(-1, ids[:, 1:, None])
+        return sum(map(len, sequences)) / (time.perf_counter() - began)
+
+    score(1)
+    return score
+
+
+def window():
+    def burn(cores):
+        out = subprocess.run([ROOT / "bin/runners.bench", "-test.run=xxx", "-test.bench=Window", "-test.benchtime=1x"],
+                             env=dict(os.environ, GOMAXPROCS=str(cores)), cwd=ROOT / "runners", capture_output=True, text=True).stdout
+        return float(re.search(r"([\d.]+) rows/s", out).group(1))
+
+    results = interleaved({"2 cores": lambda: burn(2), "1 core": lambda: burn(1)})
+    show("The window of a working node (whole runs; the ratio should be 1.7 or more)", "rows/s", results, "2 cores")
+
+
+def check():
+    out = subprocess.run([ROOT / "bin/graphs.bench", "-test.run=xxx", "-test.bench=Check", "-test.benchtime=5x"],
+                         cwd=ROOT / "graphs", capture_output=True, text=True).stdout
+    print("\nChecking a graph of 1,001 nodes (load and plan should be under 500 ms together)")
+    for name, nanoseconds in re.findall(r"BenchmarkCheck/(\S+?)(?:-\d+)?\s+\d+\s+(\d+) ns/op", out):
+        print(f"  {name:34} {float(nanoseconds) / 1e6:9.1f} ms")
+
+
+def main():
+    go = subprocess.run(["go", "version"], capture_output=True, text=True).stdout.split()[2]
+    processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+    print(f"{processor}, {os.cpu_count()} cores, {go}, load {os.getloadavg()[0]:.1f}; medians of {REPEATS} (minimum to maximum)")
+    print(f"bin/penstock: {PENSTOCK.stat().st_size / 1e6:.0f} MB stripped")
+    for comparison in (parquet, scoring):
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                comparison(pathlib.Path(folder))
+            except ImportError as error:
+                print(f"\n{comparison.__name__} is left out: {error}")
+    window()
+    check()
+
+
+if __name__ == "__main__":
+    main()
