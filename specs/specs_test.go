@@ -78,6 +78,30 @@ func TestKinds(t *testing.T) {
 	}
 }
 
+// Every output port of every kind can be referred to: #Nodes stamps its name.
+func TestOutputsAreStamped(t *testing.T) {
+	var nodes strings.Builder
+	for _, k := range Kinds() {
+		nodes.WriteString("\t" + k.Name + ": specs.#" + k.Name + " & {}\n")
+		for _, port := range k.Outputs {
+			nodes.WriteString("\t" + k.Name + "_" + port + ": specs.#Limit & {in: " + k.Name + "." + port + ", rows: 1}\n")
+		}
+	}
+	text := "import \"penstock.dev/specs\"\ngraph: specs.#Graph & {name: \"a\", nodes: {\n" + nodes.String() + "}}\n"
+	g, ds := Parse("a.cue", []byte(text), Options{Dir: t.TempDir()})
+	if g == nil {
+		t.Fatal(ds)
+	}
+	for _, k := range Kinds() {
+		for _, port := range k.Outputs {
+			n, _ := g.Node(k.Name + "_" + port)
+			if len(n.Inputs) != 1 || n.Inputs[0].From != (Ref{k.Name, port}) {
+				t.Errorf("%s.%s refers to %v: add %s to #Nodes in graph.cue", k.Name, port, n.Inputs, port)
+			}
+		}
+	}
+}
+
 // vendored are graphs beside a vendored schema, and whether they are right.
 var vendored = []struct {
 	name, old, new string // what is replaced in vendoredGraph

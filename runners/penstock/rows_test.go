@@ -219,11 +219,11 @@ graph: specs.#Graph & {
 		some: specs.#Sample & {in: long.out, fraction: 0.6, seed: 3}
 		unique: specs.#Dedupe & {in: some.out, columns: ["source", "pair"]}
 		copies: specs.#WriteParquet & {in: unique.duplicates, path: "out/copies.parquet"}
-		sets: specs.#Split & {in: unique.out, train: 0.5, validation: 0.2, test: 0.3}
-		score: specs.#Lastde & {in: sets.parts.train, scores: ["lrr", "fast_detect_gpt", "lastde", "lastde_pp"], lastdePP: samples: 20, batchTokens: param.batch}
+		sets: specs.#Split & {in: unique.out, fractions: {train: 0.5, validation: 0.2, test: 0.3}}
+		score: specs.#Lastde & {in: sets.train, scores: ["lrr", "fast_detect_gpt", "lastde", "lastde_pp"], lastdePP: samples: 20, batchTokens: param.batch}
 		train: specs.#WriteParquet & {in: score.out, path: "out/train.parquet"}
-		validation: specs.#WriteParquet & {in: sets.parts.validation, path: "out/validation.parquet"}
-		test: specs.#WriteParquet & {in: sets.parts.test, path: "out/test.parquet"}
+		validation: specs.#WriteParquet & {in: sets.validation, path: "out/validation.parquet"}
+		test: specs.#WriteParquet & {in: sets.test, path: "out/test.parquet"}
 	}
 }
 `

@@ -1,7 +1,5 @@
-// Package table holds the kinds that work on rows and columns alone: Filter,
-// Derive, Select, Drop, Rename, Sample, Split, Dedupe, Chunk, Join, Aggregate,
-// Sort, Union and Limit. Each is a file of its name; they register themselves
-// when the package is imported.
+// Package table holds the kinds that work on rows and columns alone, each in a
+// file of its name; they register themselves when the package is imported.
 //
 // A node works out what it needs (positions of columns, compiled expressions,
 // the output schema) in Columns, which must be called before any row.

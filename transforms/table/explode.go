@@ -38,10 +38,7 @@ var _ transforms.Row = (*explode)(nil)
 
 func newExplode(config []byte) (transforms.Node, error) {
 	n := &explode{}
-	if err := transforms.Decode(config, &n.config); err != nil {
-		return nil, err
-	}
-	return n, nil
+	return n, transforms.Decode(config, &n.config)
 }
 
 // Columns says what comes out, and refuses an input that does not fit: the error

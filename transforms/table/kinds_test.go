@@ -148,6 +148,12 @@ func cell(t testing.TB, c any, typ data.Type) data.Value {
 		return data.Value{}
 	case bool:
 		return data.BoolValue(c)
+	case []any:
+		list := make([]data.Value, len(c))
+		for i, element := range c {
+			list[i] = cell(t, element, *typ.Elem)
+		}
+		return data.ListValue(list)
 	case string:
 		switch {
 		case typ.Kind != data.Float64:
