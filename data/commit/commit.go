@@ -26,8 +26,13 @@ type Merge func(ctx context.Context, dst string, shards []string) error
 // one shard; a folder without shards becomes an empty one.
 //
 // A commit that is repeated with the same arguments after it succeeded, or after
-// it was killed halfway, succeeds.
-func (o Output) Commit(ctx context.Context, run string, shards []Shard, merge Merge) error {
+// it was killed halfway, succeeds. Commits to one folder wait for each other.
+func (o Output) Commit(ctx context.Context, run string, shards []Shard, merge Merge) (err error) {
+	unlock, err := o.lock()
+	if err != nil {
+		return fmt.Errorf("commit %s: %w", o.Path(), err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	place := o.commitFolder
 	if !o.IsFolder() {
 		place = func(ctx context.Context, run string, shards []Shard) error {
@@ -49,7 +54,12 @@ func (o Output) Commit(ctx context.Context, run string, shards []Shard, merge Me
 // Discard removes the temporary files of a run that will not be committed, and
 // those of dead runs. A commit to a folder that was begun keeps its files: the
 // next one completes it.
-func (o Output) Discard(run string) error {
+func (o Output) Discard(run string) (err error) {
+	unlock, err := o.lock()
+	if err != nil {
+		return fmt.Errorf("%s: %w", o.Path(), err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	if !exists(filepath.Join(o.stage(run), planName)) {
 		if err := os.RemoveAll(o.stage(run)); err != nil {
 			return fmt.Errorf("%s: %w", o.Path(), err)
