@@ -28,6 +28,9 @@ type Merge func(ctx context.Context, dst string, shards []string) error
 // A commit that is repeated with the same arguments after it succeeded, or after
 // it was killed halfway, succeeds. Commits to one folder wait for each other.
 func (o Output) Commit(ctx context.Context, run string, shards []Shard, merge Merge) (err error) {
+	if err := os.MkdirAll(o.dir, 0o755); err != nil {
+		return fmt.Errorf("commit %s: %w", o.Path(), err)
+	}
 	unlock, err := o.lock()
 	if err != nil {
 		return fmt.Errorf("commit %s: %w", o.Path(), err)
@@ -55,6 +58,9 @@ func (o Output) Commit(ctx context.Context, run string, shards []Shard, merge Me
 // those of dead runs. A commit to a folder that was begun keeps its files: the
 // next one completes it.
 func (o Output) Discard(run string) (err error) {
+	if info, err := os.Stat(o.dir); err != nil || !info.IsDir() {
+		return nil // nothing was ever put there
+	}
 	unlock, err := o.lock()
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.Path(), err)

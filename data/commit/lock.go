@@ -12,9 +12,6 @@ import (
 // in the output's folder until unlock is called. It is a lock on the folder
 // itself: nothing is left behind, and the kernel frees it when a process dies.
 func (o Output) lock() (unlock func() error, err error) {
-	if err := os.MkdirAll(o.dir, 0o755); err != nil {
-		return nil, err
-	}
 	d, err := os.Open(o.dir)
 	if err != nil {
 		return nil, err
