@@ -17,7 +17,7 @@ const (
 	keySource     = "penstock.graph.source" // the text
 	keyHash       = "penstock.graph.sha256" // of the evaluated graph
 	keyParameters = "penstock.parameters"   // set with -t, as JSON
-	keyModels     = "penstock.models"       // as JSON: ref and hash
+	keyModels     = "penstock.models"       // as JSON: ref, hash and backend
 )
 
 // provenance is what an output says of how it was made. It holds no time and no
@@ -87,10 +87,10 @@ func models(plan *graphs.Plan) []transforms.ModelUse {
 }
 
 func addModels(p map[string]string, plan *graphs.Plan) {
-	type model struct{ Ref, Hash string }
+	type model struct{ Ref, Hash, Backend string }
 	var all []model
 	for _, m := range models(plan) {
-		all = append(all, model{m.Ref, m.Hash})
+		all = append(all, model{m.Ref, m.Hash, m.Backend})
 	}
 	if b, err := json.Marshal(all); err == nil && len(all) > 0 {
 		p[keyModels] = string(b)

@@ -218,4 +218,5 @@ type Modelled interface {
 // ModelUse names a model that a node opened.
 type ModelUse struct {
 	Ref, Hash, Description string
+	Backend                string // what computed it
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"penstock.dev/transforms/models"
 )
 
 // TestMain lets the test binary stand for the command: a process that is called
@@ -17,7 +20,8 @@ func TestMain(m *testing.M) {
 }
 
 // The scripts in testdata/script run the command as a user would. SAMPLES is the
-// folder of the sample data; "exits N COMMAND…" expects an exit status.
+// folder of the sample data; "exits N COMMAND…" expects an exit status; the
+// condition xla is true in a build with XLA.
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
@@ -26,6 +30,12 @@ func TestScripts(t *testing.T) {
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("SAMPLES", samples(t))
 			return nil
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "xla" {
+				return models.XLABuilt, nil
+			}
+			return false, fmt.Errorf("no condition %q", name)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})

@@ -10,7 +10,7 @@ import (
 )
 
 func modelsCommand() *cobra.Command {
-	return &cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "models [REF...]",
 		Short: "Describe language models: architecture, size, memory, tokenizer, hash",
 		Long: `Models opens each reference and describes it. A reference is a folder as model hubs
@@ -33,6 +33,16 @@ pocket is embedded in this program, smollm2 is in the cache after "make model".`
 			return nil
 		},
 	}
+	backendFlags(cmd)
+	return cmd
+}
+
+// backendFlags adds --backend and --pjrt, which take effect before the command runs.
+func backendFlags(cmd *cobra.Command) {
+	var b models.Backend
+	cmd.Flags().StringVar(&b.Name, "backend", "", "what computes models: go, xla, or auto, which is xla where a plugin is at hand\n(default $PENSTOCK_BACKEND, else auto)")
+	cmd.Flags().StringVar(&b.Plugin, "pjrt", "", "PJRT plugin for xla, options after commas (default $PENSTOCK_PJRT, else the one of \"make xla\")")
+	cmd.PreRunE = func(*cobra.Command, []string) error { return models.Choose(b) }
 }
 
 func describeModel(cmd *cobra.Command, ref string) error {
@@ -50,6 +60,7 @@ func describeModel(cmd *cobra.Command, ref string) error {
 	fmt.Fprintf(w, "tokenizer\t%s, %d tokens\n", lm.Tokenizer().Kind(), lm.Tokenizer().Size())
 	fmt.Fprintf(w, "weights\t%s, %.1f MB\n", i.Format, float64(i.WeightBytes)/1e6)
 	fmt.Fprintf(w, "memory\tabout %.0f MB while scoring\n", float64(i.MemoryBytes)/1e6)
+	fmt.Fprintf(w, "backend\t%s\n", models.Device())
 	fmt.Fprintf(w, "sha256\t%s\n", lm.Hash())
 	return w.Flush()
 }

@@ -54,6 +54,7 @@ rows of the node's first port.`,
 		},
 	}
 	tagFlag(cmd)
+	backendFlags(cmd)
 	cmd.Flags().IntVarP(&rows, "rows", "n", 5, "rows to show")
 	return cmd
 }

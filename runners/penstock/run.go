@@ -47,6 +47,7 @@ they were. The run's folder under --work keeps its figures and the report.`,
 		},
 	}
 	tagFlag(cmd)
+	backendFlags(cmd)
 	cmd.Flags().StringVar(&f.work, "work", ".penstock", "folder that keeps what runs leave")
 	cmd.Flags().StringVar(&f.report, "report", "", "also write the HTML report to this file")
 	cmd.Flags().Int64Var(&f.limit, "limit", 0, "read at most this many rows from each source")

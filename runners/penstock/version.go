@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"penstock.dev/transforms/models"
 )
 
 // release is set by the build: -ldflags "-X main.release=v1.2.3".
@@ -42,6 +44,11 @@ func versionCommand() *cobra.Command {
 				fmt.Fprintln(w, "models: pure Go, with SIMD kernels")
 			} else {
 				fmt.Fprintln(w, "models: pure Go, without SIMD kernels (several times slower: build with GOEXPERIMENT=simd)")
+			}
+			if models.XLABuilt {
+				fmt.Fprintf(w, "XLA: built in, %s\n", models.Plugin())
+			} else {
+				fmt.Fprintln(w, "XLA: not built in (make xla)")
 			}
 			return nil
 		},

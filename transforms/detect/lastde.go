@@ -284,6 +284,7 @@ func (l *Lastde) Models() []transforms.ModelUse {
 		Ref:         l.config.Model,
 		Hash:        l.lm.Hash(),
 		Description: fmt.Sprintf("%s, %.1f M parameters, context %d", i.Architecture, float64(i.Parameters)/1e6, l.lm.Context()),
+		Backend:     models.Device(),
 	}}
 }
 

@@ -33,15 +33,19 @@ func embedTokens(table, ids *graph.Node) *graph.Node {
 // linear is x [n, in] times weight [in, out].
 func linear(x, weight *graph.Node) *graph.Node {
 	n, in, out := x.Shape().Dimensions[0], weight.Shape().Dimensions[0], weight.Shape().Dimensions[1]
-	x = extend(x, largeProduct/(in*out)+1)
+	x = extend(x, least(x.Graph(), in*out))
 	return first(graph.DotGeneral(x, []int{1}, nil, weight, []int{0}, nil), n)
 }
 
-// largeProduct is the number of multiplications from which the Go backend takes its
-// kernel for large matrix products. The one for small products sums in another order,
-// so whether a row had company would show in its last digits; products are therefore
-// never small. That costs less than a millisecond each.
-const largeProduct = 4 << 20
+// least is how many rows, or matrices, a product needs that takes the given number of
+// multiplications for each; see [traits].
+func least(g *graph.Graph, each int) int {
+	total := traitsOf(g.Backend()).leastProduct
+	if total == 0 {
+		return 0
+	}
+	return total/each + 1
+}
 
 // extend appends zeros to the first axis until it has n elements.
 func extend(x *graph.Node, n int) *graph.Node {
@@ -67,13 +71,12 @@ func splitHeads(x *graph.Node, rows, heads int) *graph.Node {
 	return graph.TransposeAllAxes(graph.Reshape(x, rows, n/rows, heads, width/heads), 0, 2, 1, 3)
 }
 
-// queryBlock is how many positions attend together. Keys after the last of them are
-// left out, so about half of the scores of a long row are never computed.
-const queryBlock = 128
-
 // causalAttention is scaled dot-product attention in which a position sees itself and
 // what is before it. Padding on the right needs no mask of its own: no valid position
 // sees it.
+//
+// A block of positions attends together. Keys after the last of them are left out, so
+// about half of the scores of a long row are never computed.
 //
 // q is [rows, heads, length, dim], k and v [rows, kvHeads, length, dim] where each
 // key-value head serves heads/kvHeads successive query heads. The result is
@@ -82,9 +85,10 @@ func causalAttention(q, k, v *graph.Node) *graph.Node {
 	d := q.Shape().Dimensions
 	rows, heads, length, dim := d[0], d[1], d[2], d[3]
 	q = graph.MulScalar(q, 1/math.Sqrt(float64(dim)))
+	block := min(traitsOf(q.Graph().Backend()).queryBlock, length)
 	var blocks []*graph.Node
-	for start := 0; start < length; start += queryBlock {
-		end := min(start+queryBlock, length)
+	for start := 0; start < length; start += block {
+		end := min(start+block, length)
 		blocks = append(blocks, attendBlock(along(q, start, end), along(k, 0, end), along(v, 0, end)))
 	}
 	out := blocks[0]
@@ -112,7 +116,7 @@ func attendBlock(q, k, v *graph.Node) *graph.Node {
 	k = graph.Reshape(k, batch, keys, dim)
 	v = graph.Reshape(v, batch, keys, dim)
 
-	least := largeProduct/(group*queries*keys*dim) + 1
+	least := least(q.Graph(), group*queries*keys*dim)
 	scores := first(graph.DotGeneral(extend(q, least), []int{2}, []int{0}, extend(k, least), []int{2}, []int{0}), batch)
 	scores = graph.Add(scores, causalMask(q.Graph(), batch*group, queries, keys, scores.Shape().Dimensions))
 	out := first(graph.DotGeneral(extend(graph.Softmax(scores, -1), least), []int{2}, []int{0}, extend(v, least), []int{1}, []int{0}), batch)

@@ -2,26 +2,13 @@ package models
 
 import (
 	"fmt"
-	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	_ "github.com/gomlx/compute/gobackend" // registers the pure-Go backend
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
-
-// backendConfig runs the operations of a graph one after another: whole graphs run
-// beside each other instead, which uses cores better, and a failing operation comes
-// back as an error instead of ending the process.
-const backendConfig = "go:ops_sequential"
-
-// device is the process's compute backend, opened when the first model is.
-var device = sync.OnceValues(func() (backend compute.Backend, err error) {
-	defer recoverInto(&err, "compute backend")
-	return compute.NewWithConfig(backendConfig)
-})
 
 // recoverInto turns a panic of the graph library into an error; to be deferred.
 func recoverInto(err *error, what string) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -70,16 +69,16 @@ func (m *model) checkTokens(tokens []int32) error {
 	return nil
 }
 
-// runAll runs sequences, as many parts at a time as there are cores, and leaves each
+// runAll runs sequences, as many parts at a time as suit the device, and leaves each
 // sequence's error in it. It returns what was executed, padding included, in tokens.
 func (m *model) runAll(sequences []*sequence) (executed int) {
-	cores := runtime.GOMAXPROCS(0)
+	callers := m.traits.callers()
 	lengths := make([]int, len(sequences))
 	for i, s := range sequences {
 		lengths[i] = len(s.tokens)
 	}
-	parts := plan(lengths, m.config.Context, cores)
-	slots := make(chan struct{}, cores)
+	parts := m.traits.plan(lengths, m.config.Context, callers)
+	slots := make(chan struct{}, callers)
 	var wg sync.WaitGroup
 	for _, p := range parts {
 		executed += len(p.rows) * p.length

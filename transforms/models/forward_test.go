@@ -15,7 +15,7 @@ func TestPlanCoversEveryRowOnce(t *testing.T) {
 	lengths := []int{0, 1, 16, 17, 64, 65, 300, 300, 300, 2000, 5000, 1, 1, 1}
 	for _, cores := range []int{1, 2, 64} {
 		seen := map[int]bool{}
-		for _, p := range plan(lengths, 8192, cores) {
+		for _, p := range goTraits.plan(lengths, 8192, cores) {
 			if n := len(p.rows); n&(n-1) != 0 {
 				t.Errorf("%d rows in a part, not a power of two", n)
 			}
@@ -37,18 +37,18 @@ func TestPlanCoversEveryRowOnce(t *testing.T) {
 
 func TestBucketLength(t *testing.T) {
 	for n := 1; n <= 8192; n++ {
-		b := bucketLength(n, 8192)
+		b := goTraits.bucketLength(n, 8192)
 		if b < n || (n > 64 && float64(b) > 1.25*float64(n)) || b > 8192 {
 			t.Fatalf("%d tokens padded to %d", n, b)
 		}
-		if bucketLength(b, 8192) != b {
+		if goTraits.bucketLength(b, 8192) != b {
 			t.Fatalf("bucket %d is not a bucket of its own", b)
 		}
 	}
-	if b := bucketLength(61, 64); b != 64 {
+	if b := goTraits.bucketLength(61, 64); b != 64 {
 		t.Errorf("61 tokens in a context of 64 are padded to %d", b)
 	}
-	if b := bucketLength(20, 23); b != 23 {
+	if b := goTraits.bucketLength(20, 23); b != 23 {
 		t.Errorf("20 tokens in a context of 23 are padded to %d", b)
 	}
 }
@@ -116,7 +116,7 @@ func TestFailingBatchIsRetriedRowByRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	faulty, err := newProgram(backend, "faulty", lm.weights, func(ids *graph.Node, nodes []*graph.Node) *graph.Node {
-		if ids.Shape().Dimensions[0] > 1 || ids.Shape().Dimensions[1] == 48 {
+		if ids.Shape().Dimensions[0] > 1 || ids.Shape().Dimensions[1] == 64 {
 			panic("out of memory")
 		}
 		return lm.hiddenGraph(ids, nodes)
@@ -127,7 +127,7 @@ func TestFailingBatchIsRetriedRowByRow(t *testing.T) {
 	defer faulty.close()
 	broken := *lm.model
 	broken.hidden = faulty
-	batch := [][]int32{{1, 2}, {3, 4}, {5, 6}, {7, 8}, make([]int32, 48)}
+	batch := [][]int32{{1, 2}, {3, 4}, {5, 6}, {7, 8}, make([]int32, 64)}
 	var visits [5]atomic.Int32
 	err = broken.Forward(t.Context(), batch, func(row, _ int, _ []float32) { visits[row].Add(1) })
 	if err == nil || !strings.HasPrefix(err.Error(), "row 4: ") || strings.Contains(err.Error(), "\n") {

@@ -109,8 +109,8 @@ func TestGGUFGivesTheSameLogits(t *testing.T) {
 	}
 }
 
-// Batches of one, of seven and of all 64 rows, in any order, give the same to the last
-// bit.
+// Batches of one, of seven and of all 64 rows, in any order, give the same: to the last
+// bit in Go, where XLA chooses its kernels by shape to 1e-4.
 func TestBatchingDoesNotChangeLogits(t *testing.T) {
 	lm := openTest(t, "pocket")
 	rng := rand.New(rand.NewPCG(3, 4))
@@ -137,7 +137,7 @@ func TestBatchingDoesNotChangeLogits(t *testing.T) {
 				}
 			}
 		}
-		if worst > 0 {
+		if worst > lm.traits.batchTolerance {
 			t.Fatalf("batches of %d and of %d differ by %v", size, len(batch), worst)
 		}
 	}

@@ -29,6 +29,7 @@ type Info struct {
 // model is what the users of one reference share.
 type model struct {
 	config    *config
+	traits    *traits
 	info      Info
 	hash      string
 	tokenizer *tokenizer.Tokenizer
@@ -55,7 +56,7 @@ func load(open func() (*source, error), opts Options) (_ *model, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &model{config: s.config, hash: s.hash, tokenizer: s.tokenizer, info: s.info()}
+	m := &model{config: s.config, traits: traitsOf(backend), hash: s.hash, tokenizer: s.tokenizer, info: s.info()}
 	defer func() {
 		if err != nil {
 			finalizeAll(m.weights)

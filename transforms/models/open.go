@@ -153,13 +153,9 @@ func resolve(ref string) (key string, open func() (*source, error), err error) {
 
 // cachedGGUF finds the .gguf file of a named model in the cache.
 func cachedGGUF(name string) (string, error) {
-	cache := os.Getenv("PENSTOCK_CACHE")
-	if cache == "" {
-		user, err := os.UserCacheDir()
-		if err != nil {
-			return "", err
-		}
-		cache = filepath.Join(user, "penstock")
+	cache, err := cacheFolder()
+	if err != nil {
+		return "", err
 	}
 	folder := filepath.Join(cache, "models", name)
 	entries, _ := os.ReadDir(folder)
@@ -169,4 +165,17 @@ func cachedGGUF(name string) (string, error) {
 		}
 	}
 	return "", fmt.Errorf("not in the cache (%s); `make model` fetches it, or use \"pocket\"", folder)
+}
+
+// cacheFolder holds what make targets fetch: $PENSTOCK_CACHE, else penstock in the
+// user's cache.
+func cacheFolder() (string, error) {
+	if cache := os.Getenv("PENSTOCK_CACHE"); cache != "" {
+		return cache, nil
+	}
+	user, err := os.UserCacheDir()
+	if err != nil {
+		return "", err
+	}
+	return filepath.Join(user, "penstock"), nil
 }

@@ -15,17 +15,17 @@ type part struct {
 	length int
 }
 
-// plan cuts rows of the given lengths into parts for a number of cores. Rows are
+// plan cuts rows of the given lengths into parts for all callers. Rows are
 // grouped by bucketed length; a part has a power of two of rows, so the shapes that
 // occur are few and no row is padding. Longest parts come first, to finish together.
-func plan(lengths []int, context, cores int) []part {
+func (t *traits) plan(lengths []int, context, callers int) []part {
 	byLength := map[int][]int{}
 	total := 0
 	for row, n := range lengths {
 		if n == 0 {
 			continue
 		}
-		bucket := bucketLength(n, context)
+		bucket := t.bucketLength(n, context)
 		byLength[bucket] = append(byLength[bucket], row)
 		total += bucket
 	}
@@ -35,7 +35,7 @@ func plan(lengths []int, context, cores int) []part {
 	}
 	slices.SortFunc(buckets, func(a, b int) int { return cmp.Compare(b, a) })
 
-	share := min(maxPartTokens, (total+cores-1)/cores)
+	share := min(maxPartTokens, (total+callers-1)/callers)
 	var parts []part
 	for _, length := range buckets {
 		rows := byLength[length]
@@ -48,11 +48,9 @@ func plan(lengths []int, context, cores int) []part {
 	return parts
 }
 
-// bucketLength rounds a length up to a multiple of a quarter of the power of two
-// below it (16 at least), so at most a fifth of a row is padding.
-func bucketLength(n, context int) int {
-	step := max(16, floorPowerOfTwo(n-1)/4)
-	return min((n+step-1)/step*step, max(context, n))
+// bucketLength rounds a length up to one of few, within the context.
+func (t *traits) bucketLength(n, context int) int {
+	return min(t.bucket(n), max(context, n))
 }
 
 // floorPowerOfTwo is the largest power of two not above n; 1 for n < 1.

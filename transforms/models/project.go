@@ -66,7 +66,7 @@ func (c *config) chunkPositions() int {
 // rows: padding of the part never reaches the head.
 func (m *model) gather(chunk []position, states []float32) *tensors.Tensor {
 	width := m.config.Width
-	n := bucketLength(len(chunk), m.config.chunkPositions())
+	n := m.traits.bucketLength(len(chunk), m.config.chunkPositions())
 	rows := make([]float32, n*width)
 	for i, p := range chunk {
 		copy(rows[i*width:(i+1)*width], states[p.at*width:(p.at+1)*width])

@@ -1,0 +1,67 @@
+package models
+
+import (
+	"runtime"
+
+	"github.com/gomlx/compute"
+)
+
+// traits are what graphs and plans do in one way on one backend and in another on the
+// next. Everything else is the same everywhere.
+type traits struct {
+	// leastProduct is the number of multiplications below which matrix products are
+	// filled up with zeros; 0 never does.
+	leastProduct int
+	// queryBlock is how many positions attend together; see causalAttention.
+	queryBlock int
+	// callers is how many executions run at a time.
+	callers func() int
+	// batchTolerance bounds what the company of a row changes in a log-probability.
+	batchTolerance float64
+	// bucket rounds up a length, so that the shapes that occur are few.
+	bucket func(n int) int
+}
+
+// traitsOf a compute backend.
+func traitsOf(backend compute.Backend) *traits {
+	if backend.Name() == onXLA {
+		return &xlaTraits
+	}
+	return &goTraits
+}
+
+// goTraits suit the pure-Go backend. Its kernel for large matrix products starts at 4 M
+// multiplications. The one for small products sums in another order, so whether a row
+// had company would show in its last digits; products are therefore never small. That
+// costs less than a millisecond each. Operations run on one core, so there are as many
+// executions as cores. A new shape costs milliseconds.
+var goTraits = traits{
+	leastProduct: 4 << 20,
+	queryBlock:   128,
+	callers:      func() int { return runtime.GOMAXPROCS(0) },
+	bucket:       quarterSteps,
+}
+
+// xlaTraits suit XLA: operations use all cores, and a new shape costs seconds.
+var xlaTraits = traits{
+	queryBlock:     1 << 20,
+	batchTolerance: 1e-4,
+	callers:        func() int { return 1 },
+	bucket:         halfSteps,
+}
+
+// quarterSteps rounds up to a multiple of a quarter of the power of two below (16 at
+// least), so at most a fifth of a row is padding.
+func quarterSteps(n int) int {
+	step := max(16, floorPowerOfTwo(n-1)/4)
+	return (n + step - 1) / step * step
+}
+
+// halfSteps rounds up to 16, 32, 64, 96, 128, 192, 256, 384, 512 and so on.
+func halfSteps(n int) int {
+	step := max(16, floorPowerOfTwo(n-1)/2)
+	if n > 32 {
+		step = max(32, step)
+	}
+	return (n + step - 1) / step * step
+}
