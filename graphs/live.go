@@ -291,7 +291,21 @@ func (l *live) runGlobal(impl transforms.Global, gathered [][]byte, out ports) e
 	}
 	defer in.remove()
 	emit, wrong := l.renumber(out)
-	return errors.Join(impl.Run(l.execution.ctx, in, emit), wrong())
+	return errors.Join(impl.Run(l.execution.ctx, &inputs{in, l, out}, emit), wrong())
+}
+
+// inputs are what a global node works on.
+type inputs struct {
+	spills
+	live *live
+	out  ports
+}
+
+// Reject implements transforms.Inputs. The row was taken for passed when it was
+// gathered.
+func (in *inputs) Reject(r *transforms.Rejected) {
+	in.live.counts.passed.Add(-1)
+	in.live.reject(in.out, r)
 }
 
 // collectShards brings a sink's shards in the order of the input.

@@ -84,7 +84,7 @@ func (s spills) remove() {
 	}
 }
 
-// Count implements transforms.Inputs.
+// Count is that of transforms.Inputs.
 func (s spills) Count(port string) (n int64) {
 	for _, run := range s {
 		if run.Port == port {
@@ -94,7 +94,7 @@ func (s spills) Count(port string) (n int64) {
 	return n
 }
 
-// Rows implements transforms.Inputs: it merges the runs of the port.
+// Rows is that of transforms.Inputs: it merges the runs of the port.
 func (s spills) Rows(port string) iter.Seq2[*data.Record, error] {
 	return func(yield func(*data.Record, error) bool) {
 		var m merge

@@ -127,6 +127,26 @@ func TestGlobalSeesAllRowsInOrder(t *testing.T) {
 	}
 }
 
+func TestGlobalMayRejectRows(t *testing.T) {
+	r := run(t, t.Context(),
+		graphtest.Node("read", "test.Numbers", conf{"N": 200}),
+		graphtest.Node("back", "test.Reverse", conf{"RejectAt": 150}, ref("read", "out")),
+		graphtest.Node("keep", "test.Keep", conf{"Name": t.Name()}, ref("back", "out")),
+		graphtest.Node("refused", "test.Keep", conf{"Name": t.Name() + "refused"}, ref("back", "rejects")))
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	if c := counts(t, r, "back"); c.In != 200 || c.Passed != 199 || c.Rejected != 1 || len(c.Rejects) != 1 || c.Rejects[0].Class != "odd" {
+		t.Errorf("back: %+v", c)
+	}
+	if got := graphtest.Kept(t.Name()); len(got) != 199 || slices.Contains(got, 150) {
+		t.Errorf("kept %d rows", len(got))
+	}
+	if got := graphtest.Kept(t.Name() + "refused"); !slices.Equal(got, []int64{150}) {
+		t.Errorf("refused %v", got)
+	}
+}
+
 func TestEmptyInputCommitsEmptyOutput(t *testing.T) {
 	r := run(t, t.Context(),
 		graphtest.Node("read", "test.Numbers", conf{"N": 0}),

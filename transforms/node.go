@@ -158,6 +158,9 @@ type Inputs interface {
 	Rows(port string) iter.Seq2[*data.Record, error]
 	// Count is the number of records at an input port.
 	Count(port string) int64
+	// Reject refuses a row of an input. Like Emit it is called from the goroutine
+	// that called Run.
+	Reject(r *Rejected)
 }
 
 // Unbounded is a Source that may never end, such as a subscription.

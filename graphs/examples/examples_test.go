@@ -16,6 +16,7 @@ import (
 	"penstock.dev/specs"
 	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/files"
+	_ "penstock.dev/transforms/pde"
 	_ "penstock.dev/transforms/table"
 )
 
@@ -210,5 +211,29 @@ func TestTemplates(t *testing.T) {
 	}
 	if c := counts["xsum-rows"]; c.In != 98 || c.Passed != 42 {
 		t.Errorf("gate of xsum: %+v", c)
+	}
+}
+
+func TestPDEDarcy(t *testing.T) {
+	out, _ := run(t, "pde-darcy", map[string]string{"rows": "12", "cells": "24"}, 0)
+	rows := readRows(t, filepath.Join(out, "darcy.parquet"))
+	if len(rows) != 12 {
+		t.Fatalf("%d rows, want 12", len(rows))
+	}
+	for i, row := range rows {
+		if r := row["residual"].Float64(); !(r > 0 && r <= 1e-8) || row["solver"].Text() != "multigrid" {
+			t.Errorf("row %d: residual %g by %s", i, r, row["solver"].Text())
+		}
+		u := row["solution"].List()
+		if len(u) != 24*24 {
+			t.Fatalf("row %d: %d values", i, len(u))
+		}
+		// By the maximum principle u lies between 0 and that of the least permeability,
+		// whose largest value on the square is 0.0737/3.
+		for _, v := range u {
+			if p := v.Float64(); !(p > 0 && p < 0.0737/3*1.01) {
+				t.Fatalf("row %d: u = %g", i, p)
+			}
+		}
 	}
 }

@@ -27,7 +27,7 @@ func init() {
 	register("test.Wait", []string{transforms.In}, []string{transforms.Out, transforms.Rejects}, &Wait{})
 	register("test.Burn", []string{transforms.In}, []string{transforms.Out, transforms.Rejects}, &Burn{})
 	register("test.Sum", []string{transforms.In}, []string{transforms.Out}, &Sum{})
-	register("test.Reverse", []string{transforms.In}, []string{transforms.Out}, &Reverse{})
+	register("test.Reverse", []string{transforms.In}, []string{transforms.Out, transforms.Rejects}, &Reverse{})
 	register("test.Union", []string{transforms.In}, []string{transforms.Out}, &Union{})
 }
 
@@ -210,8 +210,8 @@ func (s *sum) Emit(_ context.Context, emit transforms.Emit) error {
 	return nil
 }
 
-// Reverse emits its input backwards.
-type Reverse struct{}
+// Reverse emits its input backwards, without a number that it is told.
+type Reverse struct{ RejectAt int64 } // 0 for none
 
 func (s *Reverse) Columns(in transforms.Ports) (transforms.Ports, error) {
 	return transforms.OutPort(in.Get(transforms.In)), nil
@@ -222,6 +222,10 @@ func (s *Reverse) Run(_ context.Context, in transforms.Inputs, emit transforms.E
 	for r, err := range in.Rows(transforms.In) {
 		if err != nil {
 			return err
+		}
+		if n := r.Values[0].Int64(); s.RejectAt > 0 && n == s.RejectAt {
+			in.Reject(transforms.AsRejected(r, transforms.Reject("odd", "number %d", n)))
+			continue
 		}
 		all = append(all, r)
 	}

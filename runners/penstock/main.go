@@ -15,6 +15,7 @@ import (
 
 	_ "penstock.dev/transforms/detect" // each import registers the kinds of a family
 	_ "penstock.dev/transforms/files"
+	_ "penstock.dev/transforms/pde"
 	_ "penstock.dev/transforms/table"
 )
 

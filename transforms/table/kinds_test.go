@@ -35,6 +35,8 @@ func (m memory) Rows(port string) iter.Seq2[*data.Record, error] {
 
 func (m memory) Count(port string) int64 { return int64(len(m[port])) }
 
+func (m memory) Reject(r *transforms.Rejected) { panic("no kind here rejects: " + r.Err) }
+
 // emitted collects the records of every port.
 type emitted map[string][]*data.Record
 
