@@ -14,6 +14,10 @@ type Field struct {
 	Name     string
 	Type     Type
 	Nullable bool `json:",omitempty"`
+	// Origin says what computed the column, where that matters to whoever uses
+	// it: "Lastde lastde_pp model=9f2c… s=4 …". Nodes that hand a column on keep
+	// it, files carry it. It is no part of the schema's identity.
+	Origin string `json:"-"`
 }
 
 // Equal reports whether both fields have the same name, type and nullability.

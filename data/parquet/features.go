@@ -3,6 +3,7 @@ package parquet
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"penstock.dev/data"
 )
@@ -10,6 +11,35 @@ import (
 // featuresKey is the metadata key under which Hugging Face datasets keep the
 // types of the columns.
 const featuresKey = "huggingface"
+
+// originsKey is the metadata key that holds the origins of the columns which have
+// one, as a JSON object by name.
+const originsKey = "penstock.origins"
+
+// origins are the origins of the columns as metadata; ok is false if none has one.
+func origins(s *data.Schema) (text string, ok bool) {
+	m := map[string]string{}
+	for _, f := range s.Fields() {
+		if f.Origin != "" {
+			m[f.Name] = f.Origin
+		}
+	}
+	b, err := json.Marshal(m)
+	return string(b), err == nil && len(m) > 0
+}
+
+// withOrigins gives fields the origins that metadata holds, if it does.
+func withOrigins(fields []data.Field, metadata map[string]string) []data.Field {
+	var m map[string]string
+	if json.Unmarshal([]byte(metadata[originsKey]), &m) != nil {
+		return fields
+	}
+	fields = slices.Clone(fields)
+	for i := range fields {
+		fields[i].Origin = m[fields[i].Name]
+	}
+	return fields
+}
 
 // features describes the columns in the notation of Hugging Face datasets; ok is
 // false if a column's type cannot be said in it.

@@ -63,7 +63,7 @@ func (f *File) open() (err error) {
 	if f.root, f.leaves, err = readTree(f.file.Metadata().Schema); err != nil {
 		return err
 	}
-	if f.schema, err = data.NewSchema(f.root.typ.Fields...); err != nil {
+	if f.schema, err = data.NewSchema(withOrigins(f.root.typ.Fields, f.Metadata())...); err != nil {
 		return err
 	}
 	return checkMetadata(f.file.Metadata(), f.leaves, info.Size())

@@ -102,6 +102,10 @@ func (o Options) config(schema *data.Schema, columns *parquet.Schema, leaves []*
 	for k, v := range o.Metadata {
 		config.KeyValueMetadata[k] = v
 	}
+	delete(config.KeyValueMetadata, originsKey) // of the file that the rows came from
+	if text, ok := origins(schema); ok {
+		config.KeyValueMetadata[originsKey] = text
+	}
 	if o.Features {
 		if f, ok := features(schema); ok {
 			config.KeyValueMetadata[featuresKey] = f

@@ -69,12 +69,27 @@ func (n *ReadParquet) Columns(transforms.Ports) (transforms.Ports, error) {
 		if err := sameColumns(inputs[0].Path, first, in.Path, schema); err != nil {
 			return nil, err
 		}
+		if first, err = sharedOrigins(first, schema); err != nil {
+			return nil, err
+		}
 	}
 	_, keyErr := newKeys(first, n.Key)
 	if err := errors.Join(n.Declare.check(inputs[0].Path, first), keyErr); err != nil {
 		return nil, err
 	}
 	return transforms.OutPort(first), nil
+}
+
+// sharedOrigins is a schema without the origins of columns that another file of
+// the same columns does not share.
+func sharedOrigins(a, b *data.Schema) (*data.Schema, error) {
+	fields := slices.Clone(a.Fields())
+	for i := range fields {
+		if fields[i].Origin != b.Field(i).Origin {
+			fields[i].Origin = ""
+		}
+	}
+	return data.NewSchema(fields...)
 }
 
 func parquetSchema(path string) (*data.Schema, error) {

@@ -46,6 +46,9 @@ func (n *union) Columns(in transforms.Ports) (transforms.Ports, error) {
 		for j := range fields {
 			f, _ := port.Schema.Lookup(fields[j].Name)
 			fields[j].Nullable = fields[j].Nullable || f.Nullable
+			if f.Origin != fields[j].Origin {
+				fields[j].Origin = ""
+			}
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

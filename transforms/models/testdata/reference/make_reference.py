@@ -7,6 +7,8 @@ dequantised). No begin-of-text token is added. Kinds of output:
     logits     pocket_logits.json, smollm2_logits.json
     pocket     pocket_detection_summary.json
     detection  detection_scores.json.gz (long: about 0.7 M tokens of SmolLM2)
+    lastde_pp  lastde_pp_scores.json.gz (long: Lastde++ of the first 75 pairs of each set,
+               from the very random numbers that Penstock draws for the shipped samples)
 
 The detection texts are not part of the repository: --detection names a folder
 with fast-detect-gpt/<set>.raw_data.json, rexshijaku-essays/full_texts/{human,chatgpt}
@@ -175,6 +177,109 @@ def text_scores(scorer, text):
         log_likelihood / spread, log_likelihood / np.exp(spread))]
 
 
+# --- Lastde++ -------------------------------------------------------------
+
+MASK = 2 ** 64 - 1
+LASTDE_PP_PAIRS, LASTDE_PP_DRAWS = 75, 50
+
+
+def mix(h):
+    """The finalizer of MurmurHash3."""
+    for factor in (0xff51afd7ed558ccd, 0xc4ceb9fe1a85ec53):
+        h = ((h ^ h >> 33) * factor) & MASK
+    return h ^ h >> 33
+
+
+def row_hash(key):
+    """The hash of a row that a key column identifies: FNV-1a over key, row -1 and an empty part."""
+    h = 14695981039346656037
+    for byte in list(key.encode()) + [0xff] + [0xff] * 8 + [0xff]:
+        h = ((h ^ byte) * 1099511628211) & MASK
+    return mix(h)
+
+
+def uniforms(key, seed, draw, count):
+    """Numbers in [0, 1) of PCG-DXSM (128 bits of state, O'Neill 2014, as in Go's math/rand/v2),
+    seeded by row and draw."""
+    state = mix(row_hash(key) ^ seed) << 64 | mix(draw)
+    numbers = []
+    for _ in range(count):
+        state = (state * (2549297995355413924 << 64 | 4865540595714422341)
+                 + (6364136223846793005 << 64 | 1442695040888963407)) % 2 ** 128
+        high, low = state >> 64, state & MASK
+        high ^= high >> 32
+        high = (high * 0xda942042e4dd58b5) & MASK
+        high ^= high >> 48
+        high = (high * (low | 1)) & MASK
+        numbers.append((high & (2 ** 53 - 1)) / 2 ** 53)
+    return np.array(numbers)
+
+
+def lastde_of_many(sequences, s, multiplier, scales):
+    """Lastde with ExpStd of each row of [sequences, length]."""
+    bins = multiplier * sequences.shape[1]
+    entropies = []
+    for scale in range(1, scales + 1):
+        means = np.lib.stride_tricks.sliding_window_view(sequences, scale, axis=1).mean(axis=-1)
+        points = np.lib.stride_tricks.sliding_window_view(means, s, axis=1)
+        norms = np.maximum(np.linalg.norm(points, axis=-1), 1e-8)
+        cosines = (points[:, :-1] * points[:, 1:]).sum(axis=-1) / (norms[:, :-1] * norms[:, 1:])
+        bin_of = np.minimum(np.floor((np.clip(cosines, -1, 1) + 1) * bins / 2), bins - 1).astype(int)
+        counts = np.bincount((bin_of + np.arange(len(bin_of))[:, None] * bins).ravel(),
+                             minlength=len(bin_of) * bins).reshape(-1, bins)
+        shares = counts / cosines.shape[1]
+        logs = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
+        entropies.append(-(shares * logs).sum(axis=1) / np.log(bins))
+    return sequences.mean(axis=1) / np.exp(np.std(entropies, axis=0, ddof=1))
+
+
+def lastde_pp(scorer, key, text):
+    """Lastde++ 4/8n/15 ExpStd: each position's draws come from the model's distribution there."""
+    ids = scorer.token_ids(text)
+    if len(ids) < 20:
+        return None
+    logits = scorer.logits(ids)[:-1]
+    columns = []
+    for first in range(0, len(logits), 64):
+        log_probs = torch.log_softmax(logits[first:first + 64], dim=-1).double()
+        cumulative = log_probs.exp().cumsum(-1)
+        drawn = np.array([uniforms(key, 0, first + i, LASTDE_PP_DRAWS) for i in range(len(log_probs))])
+        tokens = torch.searchsorted(cumulative, torch.from_numpy(drawn) * cumulative[:, -1:], right=True)
+        own = torch.tensor(ids[1 + first:1 + first + len(log_probs)])[:, None]
+        columns.append(log_probs.gather(1, torch.cat([own, tokens], dim=1)).numpy())
+    scores = lastde_of_many(np.ascontiguousarray(np.concatenate(columns).T), 4, 8, 15)
+    return digits((scores[0] - scores[1:].mean()) / scores[1:].std(ddof=1))
+
+
+def lastde_pp_sets(scorer, detection, work):
+    """Yields after every set: {set: {"original": scores, "sampled": scores}}."""
+    work.mkdir(parents=True, exist_ok=True)
+    sets = {}
+    for name in SETS:
+        path = work / f"lastde_pp.{name}.json"
+        if not path.exists():
+            started = time.time()
+            source, generator = name.split("_", 1)
+            rows = [[lastde_pp(scorer, f"{source}/{generator}/{number:03d}/{label}", text)
+                     for number, text in enumerate(kind[:LASTDE_PP_PAIRS])]
+                    for label, kind in zip(("human", "machine"), read_set(detection, name))]
+            path.write_text(json.dumps(rows))
+            print(f"{path.name}: {time.time() - started:.0f} s", flush=True)
+        sets[name] = dict(zip(("original", "sampled"), json.loads(path.read_text())))
+        yield sets
+
+
+def lastde_pp_document(scorer, sets):
+    area = {}
+    for name, scored in sets.items():
+        human, machine = ([x for x in scored[kind] if x is not None] for kind in ("original", "sampled"))
+        area[name] = round(roc_auc_score([0] * len(human) + [1] * len(machine), human + machine), 4)
+    return {"model": scorer.name, "cut": scorer.cut, "draws": LASTDE_PP_DRAWS,
+            "parameters": "s 4, epsilon 8n, scales 15, ExpStd", "sets": sets, "auroc": area}
+
+
+# --- texts ----------------------------------------------------------------
+
 def read_set(detection, name):
     """The texts of a set: (human, machine), pair by pair."""
     if name != ESSAYS:
@@ -274,6 +379,10 @@ def main():
         scorer = smollm2_scorer(arguments.gguf)
         for sets in score_all(scorer, arguments.detection, arguments.work):
             write_json(arguments.out / "detection_scores.json.gz", detection_document(scorer, sets))
+    if "lastde_pp" in arguments.kinds:
+        scorer = smollm2_scorer(arguments.gguf)
+        for sets in lastde_pp_sets(scorer, arguments.detection, arguments.work):
+            write_json(arguments.out / "lastde_pp_scores.json.gz", lastde_pp_document(scorer, sets))
 
 
 if __name__ == "__main__":
