@@ -396,6 +396,7 @@ var fieldCodes = map[string]string{
 	transforms.ColumnTwice:   specs.CodeColumnTwice,
 	transforms.BadExpression: specs.CodeExpression,
 	transforms.NoResource:    specs.CodeResource,
+	transforms.Miscalibrated: specs.CodeCalibration,
 }
 
 func codeOf(code string) string {

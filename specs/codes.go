@@ -40,6 +40,7 @@ const (
 	CodeColumnTwice = "P503" // a column made twice
 	CodeExpression  = "P504" // an expression that is not CEL or does not fit the columns
 	CodeResource    = "P505" // a file or model that cannot be opened
+	CodeCalibration = "P506" // a calibration made for something else
 	CodeVendored    = "W601" // the vendored schema differs
 	CodeUnused      = "W602" // rows that nothing takes
 )

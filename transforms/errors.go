@@ -15,6 +15,7 @@ const (
 	ColumnTwice   = "column-twice"   // a column that the input has already
 	BadExpression = "expression"     // an expression that does not compile
 	NoResource    = "resource"       // a file or model that cannot be opened
+	Miscalibrated = "calibration"    // a calibration that does not hold for what it is used on
 )
 
 // FieldError is a mistake in a node's configuration, found before the run. The

@@ -48,6 +48,10 @@ type multiscale struct {
 	Samples   int    `json:"samples"`
 }
 
+func (m multiscale) String() string {
+	return fmt.Sprintf("s=%d epsilon=%d scales=%d aggregate=%s", m.S, m.Epsilon, m.Scales, m.Aggregate)
+}
+
 func (m multiscale) params() (lastde.Params, error) {
 	a, err := lastde.ParseAggregate(m.Aggregate)
 	if err != nil {
@@ -165,18 +169,32 @@ func (l *Lastde) Columns(in transforms.Ports) (transforms.Ports, error) {
 	if err := transforms.NeedColumn(schema, "column", l.config.Column, data.String); err != nil {
 		return nil, err
 	}
-	if err := models.Find(l.config.Model); err != nil {
-		return nil, &transforms.FieldError{Field: "model", Code: transforms.NoResource, Message: fmt.Sprintf("model %s: %v", l.config.Model, err)}
+	hash, err := models.Check(l.config.Model)
+	if err != nil {
+		return nil, &transforms.FieldError{Field: "model", Code: transforms.NoResource, Message: err.Error()}
 	}
 	l.column = schema.Index(l.config.Column)
 	var fields []data.Field
 	for _, name := range l.config.Scores {
-		fields = append(fields, data.Field{Name: name, Type: data.Float64Type, Nullable: true})
+		fields = append(fields, data.Field{Name: name, Type: data.Float64Type, Nullable: true, Origin: l.origin(name, hash)})
 	}
 	fields = append(fields, data.Field{Name: "tokens", Type: data.Int64Type})
 	out, err := transforms.AddColumns(schema, "scores", fields...)
 	l.out = out
 	return transforms.OutPort(out), err
+}
+
+// origin says what a score depends on besides the text: a calibration holds for
+// scores of one origin only.
+func (l *Lastde) origin(score, hash string) string {
+	origin := fmt.Sprintf("Lastde score=%s model=%.16s window=%d", score, hash, l.config.Window)
+	switch score {
+	case scoreLastde:
+		origin += " " + l.config.Lastde.String()
+	case scoreLastdePP:
+		origin += fmt.Sprintf(" %s samples=%d", l.config.LastdePP, l.config.LastdePP.Samples)
+	}
+	return origin
 }
 
 // Open implements transforms.Opener: it opens the model.
