@@ -298,19 +298,25 @@ func TestUnknownGroup(t *testing.T) {
 	}
 }
 
-// Rows like the references are not found to differ; others are.
+// Rows like the references, in any proportion of humans and machines, are not found
+// to differ; others are.
 func TestDrift(t *testing.T) {
 	rng := rand.New(rand.NewPCG(9, 9))
-	alarms := func(scale float64) (n int) {
-		for range 200 {
+	human := func() float64 { return rng.NormFloat64() }
+	machine := func() float64 { return 2 + 0.7*rng.NormFloat64() }
+	alarms := func(machines int, live func() float64) (n int) {
+		for range 100 {
 			g := &Group{}
 			for range 300 {
-				g.Human = append(g.Human, rng.NormFloat64())
+				g.Human = append(g.Human, human())
+			}
+			for range machines {
+				g.Machine = append(g.Machine, machine())
 			}
 			slices.Sort(g.Human)
 			d := NewDrift(g)
 			for range 600 {
-				d.Add(atLeast(g.Human, scale*rng.NormFloat64()))
+				d.Add(atLeast(g.Human, live()))
 			}
 			if distance, bound, ok := d.Distance(); ok && distance > bound {
 				n++
@@ -318,11 +324,33 @@ func TestDrift(t *testing.T) {
 		}
 		return n
 	}
-	if n := alarms(1); n > 8 {
-		t.Errorf("%d of 200 streams like the references are said to differ, about 2 should", n)
+	mixed := func(share float64) func() float64 {
+		return func() float64 {
+			if rng.Float64() < share {
+				return machine()
+			}
+			return human()
+		}
 	}
-	if n := alarms(0.5); n < 195 {
-		t.Errorf("%d of 200 streams with half the spread are said to differ", n)
+	narrow := func() float64 { return 0.5 * rng.NormFloat64() }
+	for _, test := range []struct {
+		name     string
+		machines int
+		live     func() float64
+		most     int
+		least    int
+	}{
+		{"humans", 0, human, 5, 0},
+		{"humans, machines known", 300, human, 5, 0},
+		{"a third machines", 300, mixed(0.33), 5, 0},
+		{"nearly all machines", 300, mixed(0.9), 5, 0},
+		{"humans with half the spread", 0, narrow, 100, 98},
+		{"the same, machines known", 300, narrow, 100, 98},
+		{"humans further from machines", 300, func() float64 { return human() - 0.5 }, 100, 98},
+	} {
+		if n := alarms(test.machines, test.live); n > test.most || n < test.least {
+			t.Errorf("%s: %d of 100 streams are said to differ, want %d to %d", test.name, n, test.least, test.most)
+		}
 	}
 }
 
