@@ -237,3 +237,43 @@ func TestPDEDarcy(t *testing.T) {
 		}
 	}
 }
+
+// Verdicts by the calibration that the example before made are those by the shipped
+// one; about one human text in twenty is called a machine's, and far more of a
+// machine's are.
+func TestCalibrateAndDecide(t *testing.T) {
+	made, _ := run(t, "calibrate-text", nil, 0)
+	for _, name := range []string{"likelihood.json", "combined.json"} {
+		got, err := os.ReadFile(filepath.Join(made, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		shipped, err := os.ReadFile(filepath.Join("graphs", "examples", "decide-text", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got) != string(shipped) {
+			t.Errorf("%s is not the one in graphs/examples/decide-text", name)
+		}
+	}
+	out := filepath.Join(t.TempDir(), "out")
+	plan := load(t, "decide-text", map[string]string{"out": out})
+	result, err := runners.Run(t.Context(), plan, runners.Options{Work: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil || result.Err != nil {
+		t.Fatal(err, result)
+	}
+	called, texts := map[string]float64{}, map[string]float64{}
+	for _, row := range readRows(t, filepath.Join(out, "verdicts.parquet")) {
+		label := row["label"].Text()
+		texts[label]++
+		if row["verdict"].Text() == "machine" {
+			called[label]++
+		}
+	}
+	if share := called["human"] / texts["human"]; share < 0.02 || share > 0.08 {
+		t.Errorf("%.3f of human texts are called a machine's, 0.05 promised", share)
+	}
+	if share := called["machine"] / texts["machine"]; share < 0.4 {
+		t.Errorf("%.3f of machine texts are called a machine's", share)
+	}
+}
