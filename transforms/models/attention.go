@@ -65,6 +65,11 @@ func first(x *graph.Node, n int) *graph.Node {
 	return graph.SliceAxis(x, 0, graph.AxisRange(0, n))
 }
 
+// silu is x times the logistic function of x.
+func silu(x *graph.Node) *graph.Node {
+	return graph.Mul(x, traitsOf(x.Graph().Backend()).logistic(x))
+}
+
 // splitHeads turns [rows*length, heads*dim] into [rows, heads, length, dim].
 func splitHeads(x *graph.Node, rows, heads int) *graph.Node {
 	n, width := x.Shape().Dimensions[0], x.Shape().Dimensions[1]

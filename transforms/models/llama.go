@@ -29,8 +29,7 @@ func llamaHidden(c *config, ids *graph.Node, w weights) *graph.Node {
 		x = graph.Add(x, linear(causalAttention(q, k, v), w["self_attn.o_proj.weight"]))
 
 		h = rmsNorm(x, w["post_attention_layernorm.weight"], c.NormEps)
-		gate := linear(h, w["mlp.gate_proj.weight"])
-		gate = graph.Mul(gate, graph.Sigmoid(gate))
+		gate := silu(linear(h, w["mlp.gate_proj.weight"]))
 		up := linear(h, w["mlp.up_proj.weight"])
 		x = graph.Add(x, linear(graph.Mul(gate, up), w["mlp.down_proj.weight"]))
 	}
