@@ -12,10 +12,12 @@ import platform
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
-REPEATS = 3
+REPEATS = int(os.environ.get("PENSTOCK_BENCH_REPEATS", "3"))
+PAIRS = int(os.environ.get("PENSTOCK_BENCH_PAIRS", "12"))  # of each set, in the detection runs
 PENSTOCK = pathlib.Path("bin/penstock").resolve()
 ROOT = pathlib.Path.cwd()
 
@@ -54,11 +56,14 @@ def interleaved(sides):
     return results
 
 
-def show(title, unit, results, ours):
+def show(title, unit, results, base, of="penstock"):
+    """Print the results; each ratio is the base's figure over the side's, or with another
+    name in of, the side's over the base's."""
     print(f"\n{title}")
-    reference = statistics.median(results[ours])
+    reference = statistics.median(results[base])
     for name, values in results.items():
-        ratio = "" if name == ours else f"   penstock is {reference / statistics.median(values):.2f}x"
+        times = reference / statistics.median(values)
+        ratio = "" if name == base else f"   penstock is {times:.2f}x" if of == "penstock" else f"   {1 / times:.2f}x {of}"
         print(f"  {name:34} {statistics.median(values):9.1f} {unit}  ({min(values):.1f} to {max(values):.1f}){ratio}")
 
 
@@ -144,6 +149,69 @@ def scoring(folder):
     print(f"  outside the model's batches: {100 * (1 - device / account['seconds']):.1f} % of {account['seconds']:.1f} s (opening the model included)")
 
 
+DETECT = """import "penstock.dev/specs"
+
+graph: specs.#Graph & {
+	name: "detect"
+	nodes: {
+		read: specs.#ReadParquet & {path: "%s", columns: {id: "string", text: "string", pair: "int64"}, key: "id"}
+		first: specs.#Filter & {in: read.out, where: "pair < %d"}
+		score: specs.#Lastde & {in: first.out, model: "smollm2", scores: %s, lastdePP: samples: 100}
+		save: specs.#WriteParquet & {in: score.out, path: "out.parquet"}
+	}
+}
+"""
+
+
+def detection(folder):
+    """SmolLM2 over pairs of each of the nine published sets: pure Go, XLA, PyTorch."""
+    cache = pathlib.Path(os.environ.get("PENSTOCK_CACHE") or pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "penstock")
+    model = cache / "models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
+    if not model.exists():
+        print("\ndetection is left out: make model fetches SmolLM2")
+        return
+    data = ROOT / "data/samples/fast-detect-gpt.parquet"
+    spent = {}  # side: CPU seconds, peak bytes of each run
+
+    def ours(side, backend, scores):
+        (folder / "graph.cue").write_text(DETECT % (data, PAIRS, json.dumps(scores)))
+        account, cpu, peak = measured([PENSTOCK, "run", "graph.cue", "--backend", backend], folder)
+        tokens = metric(account, "tokens")
+        spent.setdefault(side, []).append((tokens / cpu, peak))
+        return tokens / account["seconds"]
+
+    def torch():
+        out = subprocess.run([sys.executable, ROOT / "runners/bench/scores_torch.py", data, model, str(PAIRS)], capture_output=True, text=True)
+        if out.returncode != 0:
+            raise SystemExit(out.stderr)
+        told = json.loads(out.stdout.splitlines()[-1])
+        spent.setdefault("PyTorch, two threads", []).append((told["tokens"] / told["cpu"], told["bytes"]))
+        return told["tokens"] / told["seconds"]
+
+    sides = {"penstock, pure Go": lambda: ours("penstock, pure Go", "go", ALL[:-1])}
+    if "XLA: built in, plugin" in subprocess.run([PENSTOCK, "version"], capture_output=True, text=True).stdout:
+        sides["penstock, XLA"] = lambda: ours("penstock, XLA", "xla", ALL[:-1])
+        sides["penstock, XLA, with lastde_pp"] = lambda: ours("penstock, XLA, with lastde_pp", "xla", ALL)
+    sides["PyTorch, two threads"] = torch
+    results = interleaved(sides)
+    show(f"Scoring with SmolLM2, {PAIRS} pairs of each of nine sets, whole runs", "tokens/s", results, "PyTorch, two threads", "PyTorch")
+    for side, runs in spent.items():
+        print(f"  {side:34} {statistics.median(r[0] for r in runs):9.1f} tokens/CPU second   peak {max(r[1] for r in runs) / 1e6:,.0f} MB")
+
+
+def measured(command, folder):
+    """Run penstock and return its account, CPU seconds and peak memory in bytes."""
+    with open(folder / "log", "w+") as log:
+        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            log.seek(0)
+            raise SystemExit(log.read())
+    newest = max(folder.glob(".penstock/runs/*/*/run.json"), key=lambda p: p.stat().st_mtime)
+    return json.loads(newest.read_text()), usage.ru_utime + usage.ru_stime, 1024 * usage.ru_maxrss
+
+
 def metric(account, name):
     return next(m["value"] for n in account["nodes"] for m in n.get("metrics", []) if m["name"] == name)
 
@@ -204,14 +272,18 @@ def main():
     processor = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     print(f"{processor}, {os.cpu_count()} cores, {go}, load {os.getloadavg()[0]:.1f}; medians of {REPEATS} (minimum to maximum)")
     print(f"bin/penstock: {PENSTOCK.stat().st_size / 1e6:.0f} MB stripped")
-    for comparison in (parquet, scoring):
+    wanted = os.environ.get("PENSTOCK_BENCH_ONLY", "")
+    for comparison in (parquet, scoring, detection):
+        if wanted not in ("", comparison.__name__):
+            continue
         with tempfile.TemporaryDirectory() as folder:
             try:
                 comparison(pathlib.Path(folder))
             except ImportError as error:
                 print(f"\n{comparison.__name__} is left out: {error}")
-    window()
-    check()
+    if not wanted:
+        window()
+        check()
 
 
 if __name__ == "__main__":

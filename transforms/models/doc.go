@@ -12,7 +12,9 @@
 // whole; [Position] turns such a row into log-probability, rank, entropy and second
 // moment.
 //
-// Results do not depend on batches, on their order or on the number of cores.
+// Pure Go computes models, or XLA through a PJRT plugin in builds with the tag xla; see
+// [Choose] and README.md. Results do not depend on batches, on their order or on the
+// number of cores; on XLA, to 1e-4 in a log-probability.
 // Architectures are plain functions that build a graph (llama.go, gpt2.go); the
 // weights they need are listed in layout.go.
 package models

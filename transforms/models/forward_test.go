@@ -13,9 +13,10 @@ import (
 
 func TestPlanCoversEveryRowOnce(t *testing.T) {
 	lengths := []int{0, 1, 16, 17, 64, 65, 300, 300, 300, 2000, 5000, 1, 1, 1}
-	for _, cores := range []int{1, 2, 64} {
+	for i := range 6 {
+		traits, callers := []*traits{&goTraits, &xlaTraits}[i%2], []int{1, 2, 64}[i/2]
 		seen := map[int]bool{}
-		for _, p := range goTraits.plan(lengths, 8192, cores) {
+		for _, p := range traits.plan(lengths, 8192, callers) {
 			if n := len(p.rows); n&(n-1) != 0 {
 				t.Errorf("%d rows in a part, not a power of two", n)
 			}
@@ -36,20 +37,22 @@ func TestPlanCoversEveryRowOnce(t *testing.T) {
 }
 
 func TestBucketLength(t *testing.T) {
-	for n := 1; n <= 8192; n++ {
-		b := goTraits.bucketLength(n, 8192)
-		if b < n || (n > 64 && float64(b) > 1.25*float64(n)) || b > 8192 {
-			t.Fatalf("%d tokens padded to %d", n, b)
+	for traits, padding := range map[*traits]float64{&goTraits: 1.25, &xlaTraits: 1.5} {
+		for n := 1; n <= 8192; n++ {
+			b := traits.bucketLength(n, 8192)
+			if b < n || (n > 64 && float64(b) > padding*float64(n)) || b > 8192 {
+				t.Fatalf("%d tokens padded to %d", n, b)
+			}
+			if traits.bucketLength(b, 8192) != b {
+				t.Fatalf("bucket %d is not a bucket of its own", b)
+			}
 		}
-		if goTraits.bucketLength(b, 8192) != b {
-			t.Fatalf("bucket %d is not a bucket of its own", b)
+		if b := traits.bucketLength(61, 64); b != 64 {
+			t.Errorf("61 tokens in a context of 64 are padded to %d", b)
 		}
-	}
-	if b := goTraits.bucketLength(61, 64); b != 64 {
-		t.Errorf("61 tokens in a context of 64 are padded to %d", b)
-	}
-	if b := goTraits.bucketLength(20, 23); b != 23 {
-		t.Errorf("20 tokens in a context of 23 are padded to %d", b)
+		if b := traits.bucketLength(20, 23); b != 23 {
+			t.Errorf("20 tokens in a context of 23 are padded to %d", b)
+		}
 	}
 }
 

@@ -15,35 +15,33 @@ type part struct {
 	length int
 }
 
-// plan cuts rows of the given lengths into parts for all callers. Rows are
-// grouped by bucketed length; a part has a power of two of rows, so the shapes that
-// occur are few and no row is padding. Longest parts come first, to finish together.
+// plan cuts rows of the given lengths into parts for all callers. A part takes the
+// longest rows that are left, as long as they are near enough in length, and has a power
+// of two of them: the shapes that occur are few and no row is padding. Longest parts come
+// first, to finish together.
 func (t *traits) plan(lengths []int, context, callers int) []part {
-	byLength := map[int][]int{}
+	var left []int
 	total := 0
 	for row, n := range lengths {
-		if n == 0 {
-			continue
+		if n > 0 {
+			left = append(left, row)
+			total += t.bucketLength(n, context)
 		}
-		bucket := t.bucketLength(n, context)
-		byLength[bucket] = append(byLength[bucket], row)
-		total += bucket
 	}
-	buckets := make([]int, 0, len(byLength))
-	for bucket := range byLength {
-		buckets = append(buckets, bucket)
-	}
-	slices.SortFunc(buckets, func(a, b int) int { return cmp.Compare(b, a) })
+	slices.SortStableFunc(left, func(a, b int) int { return cmp.Compare(lengths[b], lengths[a]) })
 
 	share := min(maxPartTokens, (total+callers-1)/callers)
 	var parts []part
-	for _, length := range buckets {
-		rows := byLength[length]
-		for len(rows) > 0 {
-			n := floorPowerOfTwo(min(len(rows), max(1, share/length)))
-			parts = append(parts, part{rows: rows[:n], length: length})
-			rows = rows[n:]
+	for len(left) > 0 {
+		length := t.bucketLength(lengths[left[0]], context)
+		most := min(len(left), max(1, share/length))
+		near := 1
+		for near < most && t.joins(lengths[left[near]], length) {
+			near++
 		}
+		n := floorPowerOfTwo(near)
+		parts = append(parts, part{rows: left[:n], length: length})
+		left = left[n:]
 	}
 	return parts
 }

@@ -23,6 +23,8 @@ type traits struct {
 	batchTolerance float64
 	// bucket rounds up a length, so that the shapes that occur are few.
 	bucket func(n int) int
+	// joins says whether a row of n tokens runs with rows padded to a length.
+	joins func(n, length int) bool
 }
 
 // traitsOf a compute backend.
@@ -44,6 +46,7 @@ var goTraits = traits{
 	logistic:     logisticBySoftmax,
 	callers:      func() int { return runtime.GOMAXPROCS(0) },
 	bucket:       quarterSteps,
+	joins:        func(n, length int) bool { return quarterSteps(n) >= length },
 }
 
 // xlaTraits suit XLA: operations use all cores, and a new shape costs seconds.
@@ -53,6 +56,7 @@ var xlaTraits = traits{
 	logistic:       graph.Sigmoid,
 	callers:        func() int { return 1 },
 	bucket:         halfSteps,
+	joins:          func(n, length int) bool { return 3*n > 2*length },
 }
 
 // logisticBySoftmax is a softmax over x and 0. The Go backend's own logistic function
