@@ -15,7 +15,7 @@ OUT    ?= out
 build: ## the command, in bin/penstock
 	go build -trimpath -ldflags "-s -w" -o bin/penstock ./runners/penstock
 
-xla: $(PLUGIN) ## the command with XLA, three to five times as fast; needs pip (63 MB, once) and a C compiler
+xla: $(PLUGIN) ## the command with XLA, at least twice as fast; needs pip (63 MB, once) and a C compiler
 	CGO_ENABLED=1 go build -tags xla -trimpath -ldflags "-s -w" -o bin/penstock ./runners/penstock
 	@bin/penstock version
 
