@@ -111,9 +111,35 @@ func along(x *graph.Node, start, end int) *graph.Node {
 	return graph.SliceAxis(x, 2, graph.AxisRange(start, end))
 }
 
-// attendBlock lets the scaled queries of the last positions attend to all of k and v.
-// Heads that share keys are stacked, so keys are never repeated.
+// attendBlock lets the scaled queries of the last positions attend to all of k and v
+// up to their own.
 func attendBlock(q, k, v *graph.Node) *graph.Node {
+	d, keys, group := q.Shape().Dimensions, k.Shape().Dimensions[2], q.Shape().Dimensions[1]/k.Shape().Dimensions[1]
+	return attend(q, k, v, func(scores []int) *graph.Node {
+		return causalMask(q.Graph(), d[0]*k.Shape().Dimensions[1]*group, d[2], keys, scores)
+	})
+}
+
+// attention is scaled dot-product attention of every position to every other, with
+// bias, if there is one, added to the scores: [rows, heads, queries, keys]. Shapes are
+// those of causalAttention.
+func attention(q, k, v, bias *graph.Node) *graph.Node {
+	d := q.Shape().Dimensions
+	rows, heads, length, dim := d[0], d[1], d[2], d[3]
+	q = graph.MulScalar(q, 1/math.Sqrt(float64(dim)))
+	out := attend(q, k, v, func(scores []int) *graph.Node {
+		if bias == nil {
+			return nil
+		}
+		return extend(graph.Reshape(bias, rows*heads, length, length), scores[0])
+	})
+	return graph.Reshape(graph.TransposeAllAxes(out, 0, 2, 1, 3), rows*length, heads*dim)
+}
+
+// attend lets scaled queries attend to all of k and v. Heads that share keys are
+// stacked, so keys are never repeated. bias gives what is added to the scores, in
+// their shape, nil for nothing.
+func attend(q, k, v *graph.Node, bias func(scores []int) *graph.Node) *graph.Node {
 	d, keys, kvHeads := q.Shape().Dimensions, k.Shape().Dimensions[2], k.Shape().Dimensions[1]
 	rows, heads, queries, dim := d[0], d[1], d[2], d[3]
 	batch, group := rows*kvHeads, heads/kvHeads
@@ -123,7 +149,9 @@ func attendBlock(q, k, v *graph.Node) *graph.Node {
 
 	least := least(q.Graph(), group*queries*keys*dim)
 	scores := first(graph.DotGeneral(extend(q, least), []int{2}, []int{0}, extend(k, least), []int{2}, []int{0}), batch)
-	scores = graph.Add(scores, causalMask(q.Graph(), batch*group, queries, keys, scores.Shape().Dimensions))
+	if b := bias(scores.Shape().Dimensions); b != nil {
+		scores = graph.Add(scores, b)
+	}
 	out := first(graph.DotGeneral(extend(graph.Softmax(scores, -1), least), []int{2}, []int{0}, extend(v, least), []int{1}, []int{0}), batch)
 	return graph.Reshape(out, rows, heads, queries, dim)
 }

@@ -36,16 +36,23 @@ func (s Stats) Fill() float64 {
 	return float64(s.Tokens) / float64(s.PaddedTokens)
 }
 
-// batcher collects the sequences of many callers and runs them together. One
-// goroutine owns the device; callers wait for their own sequence.
-type batcher struct {
-	run     func([]*sequence) (executed int)
+// job is one row on its way through a model.
+type job interface {
+	context() context.Context
+	tokens() int // what it costs
+	err() error  // its first error
+}
+
+// batcher collects the jobs of many callers and runs them together. One goroutine
+// owns the device; callers wait for their own job.
+type batcher[J job] struct {
+	run     func([]J) (executed int)
 	budget  int // tokens of one batch
 	maxWait time.Duration
 
 	mu      sync.Mutex
-	waiting []*waiter // in order of arrival
-	tokens  int       // of all waiting
+	waiting []*waiter[J] // in order of arrival
+	tokens  int          // of all waiting
 	closed  bool
 	stats   Stats
 
@@ -53,32 +60,33 @@ type batcher struct {
 	stopped chan struct{} // the goroutine has ended
 }
 
-// waiter is a sequence in the queue.
-type waiter struct {
-	*sequence
+// waiter is a job in the queue.
+type waiter[J job] struct {
+	job   J
 	since time.Time
-	done  chan struct{} // closed when the sequence has run or failed
+	done  chan struct{} // closed when the job has run or failed
 }
 
-func newBatcher(m *model, opts Options) *batcher {
+// newBatcher starts a batcher for a model of a number of parameters.
+func newBatcher[J job](run func([]J) (executed int), parameters int64, opts Options) *batcher[J] {
 	budget, maxWait := opts.BatchTokens, opts.MaxWait
 	if budget <= 0 {
 		// Above 100 M parameters a batch takes seconds; smaller ones keep latency and
 		// activations down and cost no throughput.
 		budget = defaultBatchTokens
-		if m.info.Parameters > 100_000_000 {
+		if parameters > 100_000_000 {
 			budget /= 2
 		}
 	}
 	if maxWait <= 0 {
 		maxWait = defaultMaxWait
 	}
-	return startBatcher(m.runAll, budget, maxWait)
+	return startBatcher(run, budget, maxWait)
 }
 
 // startBatcher starts the goroutine that [batcher.close] waits for.
-func startBatcher(run func([]*sequence) (executed int), budget int, maxWait time.Duration) *batcher {
-	b := &batcher{
+func startBatcher[J job](run func([]J) (executed int), budget int, maxWait time.Duration) *batcher[J] {
+	b := &batcher[J]{
 		run: run, budget: budget, maxWait: maxWait,
 		arrived: make(chan struct{}, 1), stopped: make(chan struct{}),
 	}
@@ -98,49 +106,52 @@ func (m *model) Score(ctx context.Context, tokens []int32, visit func(pos int, l
 	if err := m.checkTokens(tokens); err != nil {
 		return err
 	}
-	return m.batcher.score(&sequence{ctx: ctx, tokens: tokens, visit: visit})
+	return m.batcher.submit(&sequence{ctx: ctx, ids: tokens, visit: visit})
 }
 
 // Stats reports what the model's batcher has done.
-func (m *model) Stats() Stats {
-	m.batcher.mu.Lock()
-	defer m.batcher.mu.Unlock()
-	return m.batcher.stats
+func (m *model) Stats() Stats { return m.batcher.counted() }
+
+func (b *batcher[J]) counted() Stats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.stats
 }
 
-func (b *batcher) score(s *sequence) error {
-	w := &waiter{sequence: s, since: time.Now(), done: make(chan struct{})}
+// submit runs a job in a batch with others and returns its error.
+func (b *batcher[J]) submit(j J) error {
+	w := &waiter[J]{job: j, since: time.Now(), done: make(chan struct{})}
 	if err := b.enqueue(w); err != nil {
 		return err
 	}
 	select {
 	case <-w.done:
-	case <-s.ctx.Done():
+	case <-j.context().Done():
 		if b.withdraw(w) {
-			return s.ctx.Err()
+			return j.context().Err()
 		}
 		<-w.done // it is running: its visitor may still be at work
 	}
-	return s.err()
+	return j.err()
 }
 
-func (b *batcher) enqueue(w *waiter) error {
+func (b *batcher[J]) enqueue(w *waiter[J]) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
 		return errClosed
 	}
-	if err := w.ctx.Err(); err != nil {
+	if err := w.job.context().Err(); err != nil {
 		return err
 	}
 	b.waiting = append(b.waiting, w)
-	b.tokens += len(w.tokens)
+	b.tokens += w.job.tokens()
 	b.signal()
 	return nil
 }
 
 // withdraw takes a waiter out of the queue; false when it is no longer there.
-func (b *batcher) withdraw(w *waiter) bool {
+func (b *batcher[J]) withdraw(w *waiter[J]) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	i := slices.Index(b.waiting, w)
@@ -148,12 +159,12 @@ func (b *batcher) withdraw(w *waiter) bool {
 		return false
 	}
 	b.waiting = slices.Delete(b.waiting, i, i+1)
-	b.tokens -= len(w.tokens)
+	b.tokens -= w.job.tokens()
 	b.stats.CancelledRows++
 	return true
 }
 
-func (b *batcher) signal() {
+func (b *batcher[J]) signal() {
 	select {
 	case b.arrived <- struct{}{}:
 	default:
@@ -161,7 +172,7 @@ func (b *batcher) signal() {
 }
 
 // loop runs batches until the batcher is closed and the queue is empty.
-func (b *batcher) loop() {
+func (b *batcher[J]) loop() {
 	defer close(b.stopped)
 	for {
 		batch, wait, closed := b.next(time.Now())
@@ -188,7 +199,7 @@ func (b *batcher) loop() {
 //
 // The oldest waiter is always in the batch; the rest of the budget goes to those
 // nearest to it in length, so that padding is little and nobody starves.
-func (b *batcher) next(now time.Time) (batch []*waiter, wait time.Duration, closed bool) {
+func (b *batcher[J]) next(now time.Time) (batch []*waiter[J], wait time.Duration, closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if len(b.waiting) == 0 {
@@ -199,60 +210,60 @@ func (b *batcher) next(now time.Time) (batch []*waiter, wait time.Duration, clos
 	}
 	oldest := b.waiting[0]
 	byDistance := slices.Clone(b.waiting[1:])
-	slices.SortStableFunc(byDistance, func(x, y *waiter) int {
+	slices.SortStableFunc(byDistance, func(x, y *waiter[J]) int {
 		return cmp.Compare(distance(x, oldest), distance(y, oldest))
 	})
-	batch = []*waiter{oldest}
-	tokens := len(oldest.tokens)
-	taken := map[*waiter]bool{oldest: true}
+	batch = []*waiter[J]{oldest}
+	tokens := oldest.job.tokens()
+	taken := map[*waiter[J]]bool{oldest: true}
 	for _, w := range byDistance {
-		if tokens+len(w.tokens) <= b.budget {
+		if tokens+w.job.tokens() <= b.budget {
 			batch = append(batch, w)
-			tokens += len(w.tokens)
+			tokens += w.job.tokens()
 			taken[w] = true
 		}
 	}
-	b.waiting = slices.DeleteFunc(b.waiting, func(w *waiter) bool { return taken[w] })
+	b.waiting = slices.DeleteFunc(b.waiting, func(w *waiter[J]) bool { return taken[w] })
 	b.tokens -= tokens
 	return batch, 0, b.closed
 }
 
-func distance(x, y *waiter) int {
-	d := len(x.tokens) - len(y.tokens)
+func distance[J job](x, y *waiter[J]) int {
+	d := x.job.tokens() - y.job.tokens()
 	return max(d, -d)
 }
 
 // runBatch runs a batch and wakes its callers.
-func (b *batcher) runBatch(batch []*waiter) {
-	sequences := make([]*sequence, len(batch))
+func (b *batcher[J]) runBatch(batch []*waiter[J]) {
+	jobs := make([]J, len(batch))
 	for i, w := range batch {
-		sequences[i] = w.sequence
+		jobs[i] = w.job
 	}
 	start := time.Now()
-	executed := b.run(sequences)
-	b.count(sequences, executed, time.Since(start))
+	executed := b.run(jobs)
+	b.count(jobs, executed, time.Since(start))
 	for _, w := range batch {
 		close(w.done)
 	}
 }
 
-func (b *batcher) count(sequences []*sequence, executed int, took time.Duration) {
+func (b *batcher[J]) count(jobs []J, executed int, took time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stats.Batches++
-	b.stats.Rows += int64(len(sequences))
+	b.stats.Rows += int64(len(jobs))
 	b.stats.PaddedTokens += int64(executed)
 	b.stats.DeviceTime += took
-	for _, s := range sequences {
-		b.stats.Tokens += int64(len(s.tokens))
-		if s.err() != nil {
+	for _, j := range jobs {
+		b.stats.Tokens += int64(j.tokens())
+		if j.err() != nil {
 			b.stats.FailedRows++
 		}
 	}
 }
 
 // close lets what is queued run, then ends the goroutine.
-func (b *batcher) close() {
+func (b *batcher[J]) close() {
 	b.mu.Lock()
 	b.closed = true
 	b.signal()

@@ -14,7 +14,7 @@ import (
 // fakeBatcher runs batches in no device: each takes an hour of fake time and is recorded
 // by the lengths of its rows.
 type fakeBatcher struct {
-	*batcher
+	*batcher[*sequence]
 	mu      sync.Mutex
 	batches [][]int
 }
@@ -25,9 +25,9 @@ func newFakeBatcher(budget int, maxWait time.Duration) *fakeBatcher {
 		var lengths []int
 		executed := 0
 		for _, s := range sequences {
-			lengths = append(lengths, len(s.tokens))
-			executed += len(s.tokens)
-			for pos := range s.tokens {
+			lengths = append(lengths, s.tokens())
+			executed += s.tokens()
+			for pos := range s.ids {
 				s.see(pos, nil)
 			}
 		}
@@ -40,10 +40,10 @@ func newFakeBatcher(budget int, maxWait time.Duration) *fakeBatcher {
 	return f
 }
 
-func (f *fakeBatcher) submit(ctx context.Context, length int) <-chan error {
+func (f *fakeBatcher) send(ctx context.Context, length int) <-chan error {
 	done := make(chan error, 1)
 	go func() {
-		done <- f.score(&sequence{ctx: ctx, tokens: make([]int32, length), visit: func(int, []float32) {}})
+		done <- f.submit(&sequence{ctx: ctx, ids: make([]int32, length), visit: func(int, []float32) {}})
 	}()
 	return done
 }
@@ -52,7 +52,7 @@ func TestLoneSequenceWaitsNoLongerThanMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeBatcher(1000, 20*time.Millisecond)
 		start := time.Now()
-		if err := <-f.submit(t.Context(), 10); err != nil {
+		if err := <-f.send(t.Context(), 10); err != nil {
 			t.Fatal(err)
 		}
 		if took := time.Since(start); took != time.Hour+20*time.Millisecond {
@@ -66,7 +66,7 @@ func TestFullBudgetRunsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeBatcher(100, time.Minute)
 		start := time.Now()
-		a, b := f.submit(t.Context(), 60), f.submit(t.Context(), 40)
+		a, b := f.send(t.Context(), 60), f.send(t.Context(), 40)
 		<-a
 		<-b
 		if took := time.Since(start); took != time.Hour {
@@ -84,11 +84,11 @@ func TestFullBudgetRunsAtOnce(t *testing.T) {
 func TestBatchesGroupByLength(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeBatcher(100, time.Millisecond)
-		first := f.submit(t.Context(), 100)
+		first := f.send(t.Context(), 100)
 		synctest.Wait()
 		var waiting []<-chan error
 		for _, length := range []int{50, 10, 49, 11, 9, 12} {
-			waiting = append(waiting, f.submit(t.Context(), length))
+			waiting = append(waiting, f.send(t.Context(), length))
 			synctest.Wait() // arrival order
 		}
 		<-first
@@ -106,10 +106,10 @@ func TestBatchesGroupByLength(t *testing.T) {
 func TestCancelledWaiterLeavesTheQueue(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeBatcher(100, time.Minute)
-		running := f.submit(t.Context(), 100)
+		running := f.send(t.Context(), 100)
 		synctest.Wait()
 		ctx, cancel := context.WithCancel(t.Context())
-		waiting := f.submit(ctx, 30)
+		waiting := f.send(ctx, 30)
 		synctest.Wait()
 		start := time.Now()
 		cancel()
@@ -130,13 +130,13 @@ func TestCancelledWaiterLeavesTheQueue(t *testing.T) {
 func TestCloseRunsWhatWaitsAndRefusesMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeBatcher(100, time.Minute)
-		waiting := f.submit(t.Context(), 10)
+		waiting := f.send(t.Context(), 10)
 		synctest.Wait()
 		f.close() // synctest fails the test if the goroutine outlives it
 		if err := <-waiting; err != nil {
 			t.Errorf("queued sequence: %v", err)
 		}
-		if err := <-f.submit(t.Context(), 10); !errors.Is(err, errClosed) {
+		if err := <-f.send(t.Context(), 10); !errors.Is(err, errClosed) {
 			t.Errorf("after close: %v", err)
 		}
 	})

@@ -12,13 +12,17 @@ import (
 
 // sequence is one row on its way through the model.
 type sequence struct {
-	ctx    context.Context
-	tokens []int32
-	visit  func(pos int, logits []float32)
+	ctx   context.Context
+	ids   []int32
+	visit func(pos int, logits []float32)
 
 	visited atomic.Bool // some position has been handed over
 	failure atomic.Pointer[error]
 }
+
+func (s *sequence) context() context.Context { return s.ctx }
+
+func (s *sequence) tokens() int { return len(s.ids) }
 
 // fail records the sequence's first error.
 func (s *sequence) fail(err error) { s.failure.CompareAndSwap(nil, &err) }
@@ -44,7 +48,7 @@ func (m *model) Forward(ctx context.Context, batch [][]int32, visit func(row, po
 		if err := m.checkTokens(tokens); err != nil {
 			return fmt.Errorf("row %d: %w", row, err)
 		}
-		sequences[row] = &sequence{ctx: ctx, tokens: tokens, visit: func(pos int, logits []float32) { visit(row, pos, logits) }}
+		sequences[row] = &sequence{ctx: ctx, ids: tokens, visit: func(pos int, logits []float32) { visit(row, pos, logits) }}
 	}
 	m.runAll(sequences)
 	var errs []error
@@ -75,7 +79,7 @@ func (m *model) runAll(sequences []*sequence) (executed int) {
 	callers := m.traits.callers()
 	lengths := make([]int, len(sequences))
 	for i, s := range sequences {
-		lengths[i] = len(s.tokens)
+		lengths[i] = s.tokens()
 	}
 	parts := m.traits.plan(lengths, m.config.Context, callers)
 	slots := make(chan struct{}, callers)
@@ -127,7 +131,7 @@ func (m *model) execute(rows []*sequence, length int) error {
 	}
 	ids := make([]int32, len(rows)*length) // padding is token 0; nobody sees it
 	for i, s := range rows {
-		copy(ids[i*length:], s.tokens)
+		copy(ids[i*length:], s.ids)
 	}
 	var headErr error
 	err := m.hidden.run(tensors.FromFlatDataAndDimensions(ids, len(rows), length), func(states []float32) {

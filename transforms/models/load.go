@@ -15,11 +15,15 @@ import (
 // checkTensors compares what the source holds with what its architecture needs and
 // reports everything that is wrong in one error.
 func (s *source) checkTensors() error {
+	return checkTensors(s.config.Architecture, s.tensors, s.config.parameters(), s.config.ignorable)
+}
+
+func checkTensors(architecture string, tensors map[string]tensor, parameters []parameter, ignorable func(name string) bool) error {
 	var missing, wrong, unexpected []string
 	needed := map[string]bool{}
-	for _, p := range s.config.parameters() {
+	for _, p := range parameters {
 		needed[p.name] = true
-		t, ok := s.tensors[p.name]
+		t, ok := tensors[p.name]
 		switch {
 		case !ok:
 			missing = append(missing, p.name)
@@ -27,8 +31,8 @@ func (s *source) checkTensors() error {
 			wrong = append(wrong, fmt.Sprintf("%s has shape %v, want %v", p.name, t.Shape(), p.shape))
 		}
 	}
-	for name := range s.tensors {
-		if !needed[name] && !s.config.ignorable(name) {
+	for name := range tensors {
+		if !needed[name] && !ignorable(name) {
 			unexpected = append(unexpected, name)
 		}
 	}
@@ -44,7 +48,7 @@ func (s *source) checkTensors() error {
 		problems = append(problems, "unexpected "+abbreviate(unexpected))
 	}
 	if len(problems) > 0 {
-		return fmt.Errorf("weights do not fit %s: %s", s.config.Architecture, strings.Join(problems, "; "))
+		return fmt.Errorf("weights do not fit %s: %s", architecture, strings.Join(problems, "; "))
 	}
 	return nil
 }
@@ -61,7 +65,10 @@ func abbreviate(list []string) string {
 // loadWeights reads, widens and uploads every parameter in order. As many tensors are
 // on the host at a time as there are cores.
 func (s *source) loadWeights(backend compute.Backend) ([]*tensors.Tensor, error) {
-	parameters := s.config.parameters()
+	return loadWeights(backend, s.tensors, s.config.parameters())
+}
+
+func loadWeights(backend compute.Backend, files map[string]tensor, parameters []parameter) ([]*tensors.Tensor, error) {
 	loaded := make([]*tensors.Tensor, len(parameters))
 	errs := make([]error, len(parameters))
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -70,7 +77,7 @@ func (s *source) loadWeights(backend compute.Backend) ([]*tensors.Tensor, error)
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
-			values, err := s.tensors[p.name].Float32s()
+			values, err := files[p.name].Float32s()
 			if err == nil {
 				loaded[i], err = upload(backend, values, p.shape, p.transpose)
 			}

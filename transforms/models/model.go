@@ -36,7 +36,7 @@ type model struct {
 	weights   []*tensors.Tensor
 	hidden    *program
 	head      *program
-	batcher   *batcher
+	batcher   *batcher[*sequence]
 }
 
 // load reads a model into memory and starts its batcher.
@@ -71,7 +71,7 @@ func load(open func() (*source, error), opts Options) (_ *model, err error) {
 	if m.head, err = newProgram(backend, "head", m.headWeights(), headGraph); err != nil {
 		return nil, err
 	}
-	m.batcher = newBatcher(m, opts)
+	m.batcher = newBatcher(m.runAll, m.info.Parameters, opts)
 	return m, nil
 }
 

@@ -41,18 +41,16 @@ var shared = struct {
 type sharedModel struct {
 	users  int
 	loaded chan struct{} // closed when model or err is set
-	model  *model
+	model  closer
 	err    error
 }
 
-// Open opens the model a reference names (see the package comment). A model that is
-// not there, does not fit its configuration or is of an unknown architecture gives an
-// error of one line.
-func Open(ctx context.Context, ref string, opts Options) (*LM, error) {
-	key, open, err := resolve(ref)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", ref, err)
-	}
+// closer is a model that can be freed.
+type closer interface{ close() }
+
+// share returns the model of a key, which load makes if it is not there yet. Each
+// call that succeeds is paired with one of release.
+func share[M closer](ctx context.Context, key string, load func() (M, error)) (model M, err error) {
 	shared.Lock()
 	entry, ok := shared.models[key]
 	if !ok {
@@ -63,20 +61,39 @@ func Open(ctx context.Context, ref string, opts Options) (*LM, error) {
 	shared.Unlock()
 
 	if !ok {
-		entry.model, entry.err = load(open, opts)
+		if made, err := load(); err == nil {
+			entry.model = made
+		} else {
+			entry.err = err
+		}
 		close(entry.loaded)
 	}
 	select {
 	case <-entry.loaded:
 	case <-ctx.Done():
 		release(key)
-		return nil, ctx.Err()
+		return model, ctx.Err()
 	}
 	if entry.err != nil {
 		release(key)
-		return nil, fmt.Errorf("model %s: %w", ref, entry.err)
+		return model, entry.err
 	}
-	return &LM{model: entry.model, key: key}, nil
+	return entry.model.(M), nil
+}
+
+// Open opens the model a reference names (see the package comment). A model that is
+// not there, does not fit its configuration or is of an unknown architecture gives an
+// error of one line.
+func Open(ctx context.Context, ref string, opts Options) (*LM, error) {
+	key, open, err := resolve(ref)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", ref, err)
+	}
+	m, err := share(ctx, key, func() (*model, error) { return load(open, opts) })
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", ref, err)
+	}
+	return &LM{model: m, key: key}, nil
 }
 
 // Close releases the model; the last user's Close frees it. Closing twice is harmless.

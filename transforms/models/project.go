@@ -22,7 +22,7 @@ type position struct {
 func (m *model) project(rows []*sequence, length int, states []float32) error {
 	var positions []position
 	for i, s := range rows {
-		for pos := range s.tokens {
+		for pos := range s.ids {
 			positions = append(positions, position{row: s, pos: pos, at: i*length + pos})
 		}
 	}

@@ -87,7 +87,11 @@ func readJSON(fsys fs.FS, name string) ([]byte, error) {
 
 // canonicalName drops the prefix some files have and others lack.
 func canonicalName(name string) string {
-	for _, prefix := range []string{"model.", "transformer."} {
+	return withoutPrefix(name, []string{"model.", "transformer."})
+}
+
+func withoutPrefix(name string, prefixes []string) string {
+	for _, prefix := range prefixes {
 		if rest, ok := strings.CutPrefix(name, prefix); ok {
 			return rest
 		}
