@@ -22,9 +22,10 @@ import (
 // cross product. Iterations count Arnoldi steps alone, as implementations of the
 // method do; Products also counts the k of each set-up.
 //
-// Whatever is not sound (vectors that depend on each other, a complex pair that only
-// half fits, an eigenvalue problem that is not finite) makes the space smaller, down to
-// none, which is plain GMRES(m), and never fails a solve.
+// Whatever is not sound (vectors that depend on each other, an eigenvalue problem that
+// is not finite) makes the space smaller, down to none, which is plain GMRES(m), and
+// never fails a solve. Of a complex pair of which one vector is beyond the k-th both
+// are kept.
 //
 // A Recycler serves one goroutine, and its results depend on the systems it was given
 // and their order.
@@ -90,8 +91,8 @@ func (r *Recycler) prepare(n int, kind reflect.Type) {
 		r.n = n
 		steps := min(r.restart, n)
 		r.cycle = newCycle(n, steps)
-		r.u = make([]float64, r.keep*n)
-		r.next = make([]float64, r.keep*n)
+		r.u = make([]float64, (r.keep+1)*n) // a complex pair may take one more
+		r.next = make([]float64, (r.keep+1)*n)
 		r.Reset()
 	}
 	if kind != r.kind {
@@ -206,7 +207,7 @@ func (r *Recycler) update(carried, steps int) {
 			}
 		}
 	}
-	q, p, got := recycle(g, wv, want)
+	q, p, got := recycle(g, wv, want, min(r.keep+1, size-1, c.steps-1))
 	if got == 0 {
 		return // keep what there is
 	}

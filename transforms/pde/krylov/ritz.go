@@ -29,16 +29,16 @@ func (m squareish) general() blas64.General {
 
 // recycle finds the k harmonic Ritz vectors of smallest modulus, those z with
 // GᵀG z = θ Gᵀ(WᵀV̂) z, and from them P R⁻¹ and Q, where G P = Q R. Both are
-// row-major with got columns; got is less than k where a complex pair does not fit
-// or vectors depend on each other, and 0 where nothing is sound.
+// row-major with got columns. A complex pair across the end makes got k+1, or k-1
+// where that is more than most; got is 0 where nothing is sound.
 //
 // With G = Q₁R₁ the problem is R₁⁻¹Q₁ᵀ(WᵀV̂) z = θ⁻¹ z, a standard one, of which the
 // largest are wanted.
-func recycle(g, wv squareish, k int) (q, p []float64, got int) {
+func recycle(g, wv squareish, k, most int) (q, p []float64, got int) {
 	if !dense.Finite(g.data) || !dense.Finite(wv.data) {
 		return nil, nil, 0
 	}
-	vectors := harmonicRitz(g, wv, k)
+	vectors := harmonicRitz(g, wv, k, most)
 	if vectors == nil {
 		return nil, nil, 0
 	}
@@ -72,9 +72,9 @@ func orthonormalColumns(q, p []float64, rowsQ, rowsP, k int) bool {
 	return dense.Finite(q) && dense.Finite(p)
 }
 
-// harmonicRitz returns at most k real vectors that span the wanted eigenvectors, of
-// unit norm, or none. A complex pair is its real and its imaginary part.
-func harmonicRitz(g, wv squareish, k int) [][]float64 {
+// harmonicRitz returns k real vectors that span the wanted eigenvectors, of unit
+// norm, or none; see choose for those that make a pair.
+func harmonicRitz(g, wv squareish, k, most int) [][]float64 {
 	n := g.n
 	qr, rhs := g.general(), wv.general()
 	tau := make([]float64, n)
@@ -94,7 +94,7 @@ func harmonicRitz(g, wv squareish, k int) [][]float64 {
 	if lapack64.Geev(lapack.LeftEVNone, lapack.RightEVCompute, s, re, im, blas64.General{Stride: 1}, right, work, len(work)) != 0 {
 		return nil
 	}
-	return choose(re, im, right.Data, k)
+	return choose(re, im, right.Data, k, most)
 }
 
 // upper is the ratio of the smallest to the largest modulus on the diagonal.
@@ -107,9 +107,9 @@ func upper(r []float64, n int) float64 {
 	return smallest / largest
 }
 
-// choose takes the eigenvectors of the k largest moduli; a pair of which one would
-// be left over is left out.
-func choose(re, im, vectors []float64, k int) [][]float64 {
+// choose takes the eigenvectors of the k largest moduli. A complex pair is its real
+// and its imaginary part; one that does not fit is taken if most allows it.
+func choose(re, im, vectors []float64, k, most int) [][]float64 {
 	n := len(re)
 	order := make([]int, 0, n)
 	for i := range n {
@@ -131,11 +131,11 @@ func choose(re, im, vectors []float64, k int) [][]float64 {
 	var chosen [][]float64
 	for _, i := range order {
 		switch {
-		case len(chosen) == k:
+		case len(chosen) >= k:
 			return chosen
 		case im[i] == 0:
 			chosen = append(chosen, column(i))
-		case len(chosen)+2 <= k:
+		case len(chosen)+2 <= most:
 			chosen = append(chosen, column(i), column(i+1))
 		default:
 			return chosen
