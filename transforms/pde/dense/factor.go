@@ -101,17 +101,25 @@ func SolveUnitLower(l []float64, n, ldl int, b []float64, m, ldb int) {
 // SolveUpperRight overwrites the m×n matrix b with bU⁻¹, where the upper triangle of
 // u, n×n, is U.
 func SolveUpperRight(u []float64, n, ldu int, b []float64, m, ldb int) {
-	if n <= small {
+	if n <= small/2 {
+		var inverses [small / 2]float64
+		for j := range n {
+			inverses[j] = 1 / u[j*ldu+j]
+		}
 		for i := 0; i < m; i++ {
 			row := b[i*ldb:][:n]
-			for j := 0; j < n; j++ {
-				row[j] /= u[j*ldu+j]
-				axpyPlain(row[j+1:], -row[j], u[j*ldu+j+1:])
+			for j := range row {
+				f := row[j] * inverses[j]
+				row[j] = f
+				above := u[j*ldu:][:n]
+				for l := j + 1; l < n; l++ {
+					row[l] -= f * above[l]
+				}
 			}
 		}
 		return
 	}
-	h := n / 2 &^ 3
+	h := (n/2 + 3) &^ 3
 	SolveUpperRight(u, h, ldu, b, m, ldb)
 	Multiply(m, n-h, h, -1, View{b, ldb, 1}, u[h:], ldu, b[h:], ldb)
 	SolveUpperRight(u[h*ldu+h:], n-h, ldu, b[h:], m, ldb)
