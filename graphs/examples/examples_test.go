@@ -277,3 +277,17 @@ func TestCalibrateAndDecide(t *testing.T) {
 		t.Errorf("%.3f of machine texts are called a machine's", share)
 	}
 }
+
+// Every image gets a score between those of unmoved and opposite features.
+func TestDetectImages(t *testing.T) {
+	out, _ := run(t, "detect-images", nil, 0)
+	rows := readRows(t, filepath.Join(out, "images.parquet"))
+	if len(rows) != 7 {
+		t.Fatalf("%d images, want 7", len(rows))
+	}
+	for _, row := range rows {
+		if x := row["rigid"].Float64(); !(x > 0 && x < 2) || row["rigid_error"].IsNull() {
+			t.Errorf("%s: rigid %g", row["path"].Text(), x)
+		}
+	}
+}
