@@ -77,24 +77,27 @@ func splitHeads(x *graph.Node, rows, heads int) *graph.Node {
 }
 
 // causalAttention is scaled dot-product attention in which a position sees itself and
-// what is before it. Padding on the right needs no mask of its own: no valid position
-// sees it.
+// what is before it, window positions in all if window is not 0. Padding on the right
+// needs no mask of its own: no valid position sees it.
 //
-// A block of positions attends together. Keys after the last of them are left out, so
+// A block of positions attends together. Keys that none of them sees are left out, so
 // about half of the scores of a long row are never computed.
 //
 // q is [rows, heads, length, dim], k and v [rows, kvHeads, length, dim] where each
 // key-value head serves heads/kvHeads successive query heads. The result is
 // [rows*length, heads*dim].
-func causalAttention(q, k, v *graph.Node) *graph.Node {
+func causalAttention(q, k, v *graph.Node, window int) *graph.Node {
 	d := q.Shape().Dimensions
 	rows, heads, length, dim := d[0], d[1], d[2], d[3]
 	q = graph.MulScalar(q, 1/math.Sqrt(float64(dim)))
 	block := min(traitsOf(q.Graph().Backend()).queryBlock, length)
 	var blocks []*graph.Node
 	for start := 0; start < length; start += block {
-		end := min(start+block, length)
-		blocks = append(blocks, attendBlock(along(q, start, end), along(k, 0, end), along(v, 0, end)))
+		end, from := min(start+block, length), 0
+		if window > 0 {
+			from = max(0, start-window+1)
+		}
+		blocks = append(blocks, attendBlock(along(q, start, end), along(k, from, end), along(v, from, end), window))
 	}
 	out := blocks[0]
 	if len(blocks) > 1 {
@@ -113,10 +116,10 @@ func along(x *graph.Node, start, end int) *graph.Node {
 
 // attendBlock lets the scaled queries of the last positions attend to all of k and v
 // up to their own.
-func attendBlock(q, k, v *graph.Node) *graph.Node {
+func attendBlock(q, k, v *graph.Node, window int) *graph.Node {
 	d, keys, group := q.Shape().Dimensions, k.Shape().Dimensions[2], q.Shape().Dimensions[1]/k.Shape().Dimensions[1]
 	return attend(q, k, v, func(scores []int) *graph.Node {
-		return causalMask(q.Graph(), d[0]*k.Shape().Dimensions[1]*group, d[2], keys, scores)
+		return causalMask(q.Graph(), d[0]*k.Shape().Dimensions[1]*group, d[2], keys, window, scores)
 	})
 }
 
@@ -156,14 +159,20 @@ func attend(q, k, v *graph.Node, bias func(scores []int) *graph.Node) *graph.Nod
 	return graph.Reshape(out, rows, heads, queries, dim)
 }
 
-// causalMask is 0 where the key is not after the query, else a number whose exponential
+// causalMask is 0 where the key is not after the query, nor window or more before it if
+// window is not 0, else a number whose exponential
 // is exactly 0, for queries that are the last of the keys; one copy for each of a
 // number of heads, in the shape of their scores. The copies cost memory but are shared
 // by all layers, and sums of equal shapes are several times faster than broadcasts.
-func causalMask(g *graph.Graph, copies, queries, keys int, scores []int) *graph.Node {
+func causalMask(g *graph.Graph, copies, queries, keys, window int, scores []int) *graph.Node {
 	shape := shapes.Make(dtypes.Int32, queries, keys)
 	position := graph.AddScalar(graph.Iota(g, shape, 0), int32(keys-queries))
-	seen := graph.GreaterOrEqual(position, graph.Iota(g, shape, 1))
+	key := graph.Iota(g, shape, 1)
+	seen := graph.GreaterOrEqual(position, key)
+	if window > 0 {
+		near := graph.LessThan(graph.Sub(position, key), graph.Scalar(g, dtypes.Int32, int32(window)))
+		seen = graph.LogicalAnd(seen, near)
+	}
 	zero := graph.ScalarZero(g, dtypes.Float32)
 	hidden := graph.Scalar(g, dtypes.Float32, -1e30)
 	mask := graph.Where(seen, graph.BroadcastToDims(zero, queries, keys), graph.BroadcastToDims(hidden, queries, keys))

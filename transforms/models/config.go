@@ -21,11 +21,18 @@ type config struct {
 	Vocab    int
 	Context  int // longest sequence in tokens
 	NormEps  float64
-	RopeBase float64 // llama only
-	TiedHead bool    // the output layer is the token embedding
+	TiedHead bool // the output layer is the token embedding
+
+	// Of the Llama family.
+	RopeBase     float64
+	RopeDivisors []float64 // of the frequencies, one for each pair; nil divides by 1
+	Window       int       // how many positions a position sees, itself included; 0 is all
+	QKVBias      bool
+	OutBias      bool // of attention's output
+	QKNorm       bool // queries and keys are normalised head by head
 }
 
-const supported = "supported: llama (also mistral and smollm), gpt2"
+const supported = "supported: llama (also smollm), mistral, qwen2, qwen3, gpt2"
 
 // Sanity bounds of a configuration. Sizes that are merely wrong are found when they are
 // compared with the weights; these keep the list of weights and products small.
@@ -57,6 +64,10 @@ func (c *config) check() error {
 		return fmt.Errorf("head dimension %d is odd, rotation needs pairs", c.HeadDim)
 	case !(c.NormEps > 0 && c.NormEps < 1):
 		return fmt.Errorf("normalisation epsilon is %v", c.NormEps)
+	case c.Window < 0:
+		return fmt.Errorf("sliding_window is %d", c.Window)
+	case c.RopeDivisors != nil && len(c.RopeDivisors) != c.HeadDim/2:
+		return fmt.Errorf("%d divisors of rotation frequencies for %d pairs", len(c.RopeDivisors), c.HeadDim/2)
 	case c.Architecture == "llama" && !(c.RopeBase > 1):
 		return fmt.Errorf("rope_theta is %v", c.RopeBase)
 	}
@@ -81,6 +92,7 @@ type hubConfig struct {
 	Activation  string   `json:"hidden_act"`
 	Tied        *bool    `json:"tie_word_embeddings"`
 	Window      *int     `json:"sliding_window"`
+	UseWindow   bool     `json:"use_sliding_window"`
 	AttnBias    bool     `json:"attention_bias"`
 	MLPBias     bool     `json:"mlp_bias"`
 	RopeTheta   *float64 `json:"rope_theta"`
@@ -99,10 +111,14 @@ type hubConfig struct {
 }
 
 type rope struct {
-	Theta   *float64 `json:"rope_theta"`
-	Type    string   `json:"rope_type"`
-	OldType string   `json:"type"`
-	Partial *float64 `json:"partial_rotary_factor"`
+	Theta    *float64 `json:"rope_theta"`
+	Type     string   `json:"rope_type"`
+	OldType  string   `json:"type"`
+	Partial  *float64 `json:"partial_rotary_factor"`
+	Factor   float64  `json:"factor"`
+	Low      float64  `json:"low_freq_factor"`
+	High     float64  `json:"high_freq_factor"`
+	Original float64  `json:"original_max_position_embeddings"`
 }
 
 // parseHubConfig reads config.json. Anything that would change the arithmetic and is
@@ -115,7 +131,7 @@ func parseHubConfig(data []byte) (*config, error) {
 	var c *config
 	var err error
 	switch h.ModelType {
-	case "llama", "mistral":
+	case "llama", "mistral", "qwen2", "qwen3":
 		c, err = h.llama()
 	case "gpt2":
 		c, err = h.gpt2()
@@ -135,17 +151,16 @@ func (h *hubConfig) llama() (*config, error) {
 	switch {
 	case h.Activation != "silu" && h.Activation != "":
 		return nil, fmt.Errorf("hidden_act %q is not supported (silu)", h.Activation)
-	case h.AttnBias || h.MLPBias:
-		return nil, fmt.Errorf("attention_bias and mlp_bias are not supported")
-	}
-	base, err := h.ropeBase()
-	if err != nil {
-		return nil, err
+	case h.MLPBias:
+		return nil, fmt.Errorf("mlp_bias=true is not supported")
+	case h.UseWindow:
+		return nil, fmt.Errorf("use_sliding_window=true is not supported")
 	}
 	c := &config{
 		Architecture: "llama", Layers: h.Layers, Width: h.Width, Heads: h.Heads, KVHeads: h.Heads,
-		Hidden: h.Hidden, Vocab: h.Vocab, Context: h.Context, NormEps: h.NormEps, RopeBase: base,
+		Hidden: h.Hidden, Vocab: h.Vocab, Context: h.Context, NormEps: h.NormEps,
 		TiedHead: h.Tied != nil && *h.Tied,
+		QKVBias:  h.AttnBias || h.ModelType == "qwen2", OutBias: h.AttnBias, QKNorm: h.ModelType == "qwen3",
 	}
 	if h.KVHeads != nil {
 		c.KVHeads = *h.KVHeads
@@ -156,35 +171,66 @@ func (h *hubConfig) llama() (*config, error) {
 	case h.Heads > 0:
 		c.HeadDim = h.Width / h.Heads
 	}
-	// Within its window, sliding-window attention is plain causal attention.
-	if h.Window != nil && *h.Window > 0 {
-		c.Context = min(c.Context, *h.Window)
+	if h.ModelType == "mistral" && h.Window != nil {
+		c.Window = *h.Window
 	}
-	return c, nil
+	return c, h.rotation(c)
 }
 
-func (h *hubConfig) ropeBase() (float64, error) {
-	base := 10000.0
+// rotation reads base and scaling of the rotary positions.
+func (h *hubConfig) rotation(c *config) error {
+	c.RopeBase = 10000
 	if h.RopeTheta != nil {
-		base = *h.RopeTheta
+		c.RopeBase = *h.RopeTheta
 	}
 	for _, r := range []*rope{h.RopeScaling, h.Rope} {
 		if r == nil {
 			continue
 		}
-		for _, kind := range []string{r.Type, r.OldType} {
-			if kind != "" && kind != "default" {
-				return 0, fmt.Errorf("rope_type %q is not supported (default)", kind)
-			}
-		}
 		if r.Partial != nil && *r.Partial != 1 {
-			return 0, fmt.Errorf("partial_rotary_factor %v is not supported (1)", *r.Partial)
+			return fmt.Errorf("partial_rotary_factor %v is not supported (1)", *r.Partial)
 		}
 		if r.Theta != nil {
-			base = *r.Theta
+			c.RopeBase = *r.Theta
+		}
+		if err := r.scale(c); err != nil {
+			return err
 		}
 	}
-	return base, nil
+	return nil
+}
+
+// scale sets the divisors of the frequencies.
+func (r *rope) scale(c *config) error {
+	kind := r.Type
+	if kind == "" {
+		kind = r.OldType
+	}
+	switch kind {
+	case "", "default":
+		return nil
+	case "linear", "llama3":
+		if !(r.Factor >= 1) {
+			return fmt.Errorf("rope factor is %v", r.Factor)
+		}
+	default:
+		return fmt.Errorf("rope_type %q is not supported (default, linear, llama3)", kind)
+	}
+	if kind == "llama3" && !(r.Original > 0 && r.Low > 0 && r.High > r.Low) {
+		return fmt.Errorf("rope_type llama3 with low_freq_factor %v, high_freq_factor %v and original_max_position_embeddings %v", r.Low, r.High, r.Original)
+	}
+	for i := range c.HeadDim / 2 {
+		divisor := r.Factor
+		if kind == "llama3" {
+			// Turns within the original context: many keep their frequency, few are
+			// slowed down, those between are blended (Llama 3.1).
+			turns := r.Original / (2 * math.Pi) * math.Pow(c.RopeBase, -float64(2*i)/float64(c.HeadDim))
+			blend := min(max((turns-r.Low)/(r.High-r.Low), 0), 1)
+			divisor = 1 / ((1-blend)/r.Factor + blend)
+		}
+		c.RopeDivisors = append(c.RopeDivisors, divisor)
+	}
+	return nil
 }
 
 func (h *hubConfig) gpt2() (*config, error) {
@@ -218,8 +264,10 @@ func (h *hubConfig) gpt2() (*config, error) {
 // and whether the head is tied are left to the tensors, which always tell.
 func parseGGUFConfig(meta map[string]any) (*config, error) {
 	architecture, _ := meta["general.architecture"].(string)
-	if architecture != "llama" {
-		return nil, fmt.Errorf("architecture %q is not supported in GGUF files (llama)", architecture)
+	switch architecture {
+	case "llama", "qwen2", "qwen3":
+	default:
+		return nil, fmt.Errorf("architecture %q is not supported in GGUF files (llama, qwen2, qwen3)", architecture)
 	}
 	var missing []string
 	number := func(key string) float64 {
@@ -238,7 +286,9 @@ func parseGGUFConfig(meta map[string]any) (*config, error) {
 	integer := func(v float64) int { return int(min(v, math.MaxInt32)) }
 
 	c := &config{
-		Architecture: architecture,
+		Architecture: "llama",
+		QKVBias:      architecture == "qwen2",
+		QKNorm:       architecture == "qwen3",
 		Layers:       integer(number("block_count")),
 		Width:        integer(number("embedding_length")),
 		Heads:        integer(number("attention.head_count")),
@@ -263,7 +313,11 @@ func parseGGUFConfig(meta map[string]any) (*config, error) {
 		return nil, fmt.Errorf("mixture-of-experts models are not supported")
 	}
 	if kind, ok := meta[architecture+".rope.scaling.type"].(string); ok && kind != "none" {
-		return nil, fmt.Errorf("rope scaling %q is not supported (none)", kind)
+		scaling := rope{Type: kind, Factor: optional("rope.scaling.factor", 1)}
+		if kind != "linear" {
+			return nil, fmt.Errorf("rope scaling %q is not supported in GGUF files (none, linear)", kind)
+		}
+		return c, scaling.scale(c)
 	}
 	return c, nil
 }

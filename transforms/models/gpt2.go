@@ -24,7 +24,7 @@ func gpt2Hidden(c *config, ids *graph.Node, w weights) *graph.Node {
 		h := layerNorm(x, w["ln_1.weight"], w["ln_1.bias"], c.NormEps)
 		qkv := splitHeads(affine(h, w, "attn.c_attn"), rows, 3*c.Heads)
 		parts := graph.Split(qkv, 1, 3)
-		x = graph.Add(x, affine(causalAttention(parts[0], parts[1], parts[2]), w, "attn.c_proj"))
+		x = graph.Add(x, affine(causalAttention(parts[0], parts[1], parts[2], 0), w, "attn.c_proj"))
 
 		h = layerNorm(x, w["ln_2.weight"], w["ln_2.bias"], c.NormEps)
 		x = graph.Add(x, affine(gelu(affine(h, w, "mlp.c_fc")), w, "mlp.c_proj"))
@@ -32,9 +32,13 @@ func gpt2Hidden(c *config, ids *graph.Node, w weights) *graph.Node {
 	return layerNorm(x, w["ln_f.weight"], w["ln_f.bias"], c.NormEps)
 }
 
-// affine is x [n, in] times the named [in, out] weight plus its bias.
+// affine is x [n, in] times the named [in, out] weight plus its bias, if it has one.
 func affine(x *graph.Node, w weights, name string) *graph.Node {
-	return graph.Add(linear(x, w[name+".weight"]), graph.ExpandLeftToRank(w[name+".bias"], 2))
+	x = linear(x, w[name+".weight"])
+	if bias, ok := w[name+".bias"]; ok {
+		x = graph.Add(x, graph.ExpandLeftToRank(bias, 2))
+	}
+	return x
 }
 
 // layerNorm normalises each row of x [n, width] to mean 0 and variance 1, then

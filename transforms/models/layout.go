@@ -50,6 +50,18 @@ func (c *config) llamaParameters(add func(bool, string, ...int)) {
 		add(true, layer+"self_attn.k_proj.weight", kv, d)
 		add(true, layer+"self_attn.v_proj.weight", kv, d)
 		add(true, layer+"self_attn.o_proj.weight", d, q)
+		if c.QKVBias {
+			add(false, layer+"self_attn.q_proj.bias", q)
+			add(false, layer+"self_attn.k_proj.bias", kv)
+			add(false, layer+"self_attn.v_proj.bias", kv)
+		}
+		if c.OutBias {
+			add(false, layer+"self_attn.o_proj.bias", d)
+		}
+		if c.QKNorm {
+			add(false, layer+"self_attn.q_norm.weight", c.HeadDim)
+			add(false, layer+"self_attn.k_norm.weight", c.HeadDim)
+		}
 		add(false, layer+"post_attention_layernorm.weight", d)
 		add(true, layer+"mlp.gate_proj.weight", c.Hidden, d)
 		add(true, layer+"mlp.up_proj.weight", c.Hidden, d)

@@ -10,7 +10,8 @@ import (
 // llamaHidden builds the hidden states of Llama-shaped models: RMS normalisation
 // before each block, rotary positions, grouped-query attention and a gated
 // feed-forward layer (Touvron et al. 2023, arXiv:2302.13971; RoPE: Su et al. 2021,
-// arXiv:2104.09864, in the half-rotation layout of published weights).
+// arXiv:2104.09864, in the half-rotation layout of published weights). Mistral adds a
+// sliding window, Qwen2 biases, Qwen3 normalised heads, Llama 3.1 slower rotations.
 //
 // ids is [rows, length] of int32; the result is [rows*length, width], normalised and
 // ready for the head.
@@ -23,10 +24,11 @@ func llamaHidden(c *config, ids *graph.Node, w weights) *graph.Node {
 		w := w.under(fmt.Sprintf("layers.%d.", i))
 
 		h := rmsNorm(x, w["input_layernorm.weight"], c.NormEps)
-		q := rotate(splitHeads(linear(h, w["self_attn.q_proj.weight"]), rows, c.Heads))
-		k := rotate(splitHeads(linear(h, w["self_attn.k_proj.weight"]), rows, c.KVHeads))
-		v := splitHeads(linear(h, w["self_attn.v_proj.weight"]), rows, c.KVHeads)
-		x = graph.Add(x, linear(causalAttention(q, k, v), w["self_attn.o_proj.weight"]))
+		q := headNorm(affine(h, w, "self_attn.q_proj"), w["self_attn.q_norm.weight"], c)
+		k := headNorm(affine(h, w, "self_attn.k_proj"), w["self_attn.k_norm.weight"], c)
+		v := splitHeads(affine(h, w, "self_attn.v_proj"), rows, c.KVHeads)
+		q, k = rotate(splitHeads(q, rows, c.Heads)), rotate(splitHeads(k, rows, c.KVHeads))
+		x = graph.Add(x, affine(causalAttention(q, k, v, c.Window), w, "self_attn.o_proj"))
 
 		h = rmsNorm(x, w["post_attention_layernorm.weight"], c.NormEps)
 		gate := silu(linear(h, w["mlp.gate_proj.weight"]))
@@ -41,6 +43,16 @@ func rmsNorm(x, gain *graph.Node, epsilon float64) *graph.Node {
 	square := graph.ReduceAndKeep(graph.Square(x), graph.ReduceMean, -1)
 	scale := graph.Reciprocal(graph.Sqrt(graph.AddScalar(square, epsilon)))
 	return graph.Mul(graph.Mul(x, scale), graph.ExpandLeftToRank(gain, 2))
+}
+
+// headNorm normalises each head of x [n, heads*dim] where the architecture does
+// (Qwen3).
+func headNorm(x, gain *graph.Node, c *config) *graph.Node {
+	if gain == nil {
+		return x
+	}
+	n, width := x.Shape().Dimensions[0], x.Shape().Dimensions[1]
+	return graph.Reshape(rmsNorm(graph.Reshape(x, n*width/c.HeadDim, c.HeadDim), gain, c.NormEps), n, width)
 }
 
 // newRotation returns the rotary embedding of heads [rows, heads, length, dim]: value i
@@ -76,6 +88,9 @@ func rotationTables(c *config, length int) (cos, sin [][]float32) {
 		cosRow, sinRow := make([]float32, half), make([]float32, half)
 		for i := range half {
 			frequency := float32(1 / math.Pow(c.RopeBase, float64(2*i)/float64(c.HeadDim)))
+			if c.RopeDivisors != nil {
+				frequency = float32(float64(frequency) / c.RopeDivisors[i])
+			}
 			angle := float64(float32(position) * frequency)
 			cosRow[i], sinRow[i] = float32(math.Cos(angle)), float32(math.Sin(angle))
 		}

@@ -85,9 +85,13 @@ func TestOpenErrors(t *testing.T) {
 func TestUnsupportedModelsAreRefused(t *testing.T) {
 	for name, c := range map[string]struct{ from, old, new, want string }{
 		"architecture":   {"llama-tied", `"llama"`, `"mamba"`, `architecture "mamba" is not supported (supported: llama`},
-		"rope type":      {"llama-tied", `"rope_type": "default"`, `"rope_type": "llama3"`, `rope_type "llama3"`},
+		"rope type":      {"llama-tied", `"rope_type": "default"`, `"rope_type": "yarn"`, `rope_type "yarn" is not supported`},
+		"rope factor":    {"llama-3.1", `"factor": 8.0`, `"factor": 0.5`, "rope factor is 0.5"},
+		"rope band":      {"llama-3.1", `"low_freq_factor": 1.0`, `"low_freq_factor": 4.0`, "low_freq_factor 4, high_freq_factor 4"},
 		"activation":     {"llama-tied", `"silu"`, `"relu"`, `hidden_act "relu"`},
-		"bias":           {"llama-tied", `"attention_bias": false`, `"attention_bias": true`, "attention_bias"},
+		"bias":           {"llama-tied", `"attention_bias": false`, `"attention_bias": true`, "missing layers.0.self_attn.q_proj.bias"},
+		"mlp bias":       {"llama-tied", `"mlp_bias": false`, `"mlp_bias": true`, "mlp_bias=true is not supported"},
+		"window":         {"qwen2", `"use_sliding_window": false`, `"use_sliding_window": true`, "use_sliding_window=true is not supported"},
 		"layers":         {"llama-tied", `"num_hidden_layers": 2`, `"num_hidden_layers": 3`, "missing layers.2.input_layernorm.weight"},
 		"fewer layers":   {"llama-tied", `"num_hidden_layers": 2`, `"num_hidden_layers": 1`, "unexpected layers.1."},
 		"shape":          {"llama-tied", `"intermediate_size": 48`, `"intermediate_size": 49`, "mlp.gate_proj.weight has shape [48 32], want [49 32]"},

@@ -131,9 +131,14 @@ func ggufSource(file *gguf.File, path string) (*source, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	for name, t := range tensors {
-		if strings.HasSuffix(name, "self_attn.q_proj.weight") || strings.HasSuffix(name, "self_attn.k_proj.weight") {
-			tensors[name] = pairedRows{t, c.HeadDim}
+	if err := c.takeDivisors(tensors); err != nil {
+		return nil, err
+	}
+	if file.Metadata()["general.architecture"] == "llama" {
+		for name, t := range tensors {
+			if strings.HasSuffix(name, "self_attn.q_proj.weight") || strings.HasSuffix(name, "self_attn.k_proj.weight") {
+				tensors[name] = pairedRows{t, c.HeadDim}
+			}
 		}
 	}
 	tok, err := tokenizer.FromGGUF(file.Metadata())
@@ -145,6 +150,29 @@ func ggufSource(file *gguf.File, path string) (*source, error) {
 		return nil, err
 	}
 	return &source{format: "gguf", config: c, tensors: tensors, tokenizer: tok, hash: hash, close: file.Close}, nil
+}
+
+// takeDivisors moves the divisors of the rotation frequencies, which GGUF files of
+// Llama 3.1 keep as a tensor, to the configuration.
+func (c *config) takeDivisors(tensors map[string]tensor) error {
+	const name = "rope_freqs.weight"
+	t, ok := tensors[name]
+	if !ok {
+		return nil
+	}
+	delete(tensors, name)
+	values, err := t.Float32s()
+	if err != nil {
+		return err
+	}
+	c.RopeDivisors = nil
+	for _, v := range values {
+		if !(v > 0) {
+			return fmt.Errorf("%s holds %v", name, v)
+		}
+		c.RopeDivisors = append(c.RopeDivisors, float64(v))
+	}
+	return c.check()
 }
 
 // ggufName translates a GGUF tensor's name to that of the safetensors files; an
@@ -172,6 +200,11 @@ var ggufLayerNames = map[string]string{
 	"attn_k.weight":      "self_attn.k_proj.weight",
 	"attn_v.weight":      "self_attn.v_proj.weight",
 	"attn_output.weight": "self_attn.o_proj.weight",
+	"attn_q.bias":        "self_attn.q_proj.bias",
+	"attn_k.bias":        "self_attn.k_proj.bias",
+	"attn_v.bias":        "self_attn.v_proj.bias",
+	"attn_q_norm.weight": "self_attn.q_norm.weight",
+	"attn_k_norm.weight": "self_attn.k_norm.weight",
 	"ffn_norm.weight":    "post_attention_layernorm.weight",
 	"ffn_gate.weight":    "mlp.gate_proj.weight",
 	"ffn_up.weight":      "mlp.up_proj.weight",

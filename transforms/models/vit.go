@@ -178,7 +178,7 @@ func vitClassToken(c *visionConfig, patches *graph.Node, w weights) *graph.Node 
 		h = affine(h, w, names.up)
 		if c.SwiGLU {
 			parts := graph.Split(h, 1, 2)
-			h = graph.Mul(graph.Mul(parts[0], graph.Sigmoid(parts[0])), parts[1])
+			h = graph.Mul(silu(parts[0]), parts[1])
 		} else {
 			h = exactGELU(h)
 		}

@@ -3,8 +3,8 @@
     python make_tiny.py
 
 Each model is a folder as model hubs publish it, weights seeded; expected.json holds the
-token ids of a few rows of different length and their logits in float32. llama-tied.gguf
-is one of them in the other format. blocks.gguf and blocks.json hold random blocks of every quantised type and what gguf-py makes of them.
+token ids of a few rows of different length and their logits in float32. *.gguf are some
+of them in the other format. blocks.gguf and blocks.json hold random blocks of every quantised type and what gguf-py makes of them.
 """
 
 import json
@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from gguf import quants
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, MistralConfig, MistralForCausalLM,
+                          Qwen2Config, Qwen2ForCausalLM, Qwen3Config, Qwen3ForCausalLM)
 
 HERE = Path(__file__).parent
 VOCAB = 260
@@ -64,10 +65,12 @@ def write(name, model, seed, dtype=torch.float32, **save):
     (folder / "expected.json").write_text(json.dumps(rows) + "\n")
 
 
+SHAPE = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
+             num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64)
+
+
 def llama(**changes):
-    shape = dict(vocab_size=VOCAB, hidden_size=32, intermediate_size=48, num_hidden_layers=2,
-                 num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64)
-    return LlamaForCausalLM(LlamaConfig(**(shape | changes)))
+    return LlamaForCausalLM(LlamaConfig(**(SHAPE | changes)))
 
 
 def old_dialect(folder):
@@ -79,11 +82,14 @@ def old_dialect(folder):
     path.write_text(json.dumps(config, indent=2) + "\n")
 
 
-def write_gguf(folder, path):
-    """The same model as GGUF: linear rows of queries and keys in interleaved pairs."""
-    model = LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32)
+def write_gguf(folder, path, kind=LlamaForCausalLM, architecture=gguf.MODEL_ARCH.LLAMA):
+    """The same model as GGUF: of Llama, rows of queries and keys in interleaved pairs."""
+    model = kind.from_pretrained(folder, dtype=torch.float32)
     c = model.config
-    writer = gguf.GGUFWriter(path, "llama")
+    writer = gguf.GGUFWriter(path, gguf.MODEL_ARCH_NAMES[architecture])
+    if architecture == gguf.MODEL_ARCH.QWEN3:
+        writer.add_key_length(c.head_dim)
+        writer.add_value_length(c.head_dim)
     writer.add_block_count(c.num_hidden_layers)
     writer.add_context_length(c.max_position_embeddings)
     writer.add_embedding_length(c.hidden_size)
@@ -98,15 +104,15 @@ def write_gguf(folder, path):
     writer.add_token_list(sorted(vocab, key=vocab.get))
     writer.add_token_types([gguf.TokenType.NORMAL] * len(vocab))
     writer.add_token_merges([])
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, c.num_hidden_layers)
+    names = gguf.get_tensor_name_map(architecture, c.num_hidden_layers)
     for name, tensor in model.state_dict().items():
         if name == "lm_head.weight" and c.tie_word_embeddings:
             continue
         for part, heads in (("q_proj", c.num_attention_heads), ("k_proj", c.num_key_value_heads)):
-            if part in name:
+            if part in name and architecture == gguf.MODEL_ARCH.LLAMA:
                 rows, columns = tensor.shape
                 tensor = tensor.reshape(heads, 2, rows // heads // 2, columns).swapaxes(1, 2).reshape(rows, columns)
-        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), tensor.numpy())
+        writer.add_tensor(names.get_name(name, try_suffixes=(".weight", ".bias")), tensor.numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -156,7 +162,16 @@ def main():
     old_dialect(HERE / "llama-untied")
     write("llama-sharded", llama(num_hidden_layers=3), 3, dtype=torch.float16, max_shard_size="40KB")
     write("gpt2", GPT2LMHeadModel(GPT2Config(vocab_size=VOCAB, n_positions=64, n_embd=32, n_layer=2, n_head=4)), 4)
+    write("llama-3.1", llama(attention_bias=True, rope_parameters=dict(
+        rope_type="llama3", rope_theta=500.0, factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
+        original_max_position_embeddings=16)), 5)
+    write("llama-linear", llama(rope_parameters=dict(rope_type="linear", rope_theta=500.0, factor=4.0)), 6)
+    write("mistral", MistralForCausalLM(MistralConfig(**SHAPE, sliding_window=12)), 7)
+    write("qwen2", Qwen2ForCausalLM(Qwen2Config(**SHAPE, tie_word_embeddings=True)), 8)
+    write("qwen3", Qwen3ForCausalLM(Qwen3Config(**SHAPE, head_dim=12)), 9)
     write_gguf(HERE / "llama-tied", HERE / "llama-tied.gguf")
+    write_gguf(HERE / "qwen2", HERE / "qwen2.gguf", Qwen2ForCausalLM, gguf.MODEL_ARCH.QWEN2)
+    write_gguf(HERE / "qwen3", HERE / "qwen3.gguf", Qwen3ForCausalLM, gguf.MODEL_ARCH.QWEN3)
     write_blocks()
 
 
