@@ -130,9 +130,14 @@ func (r *Recycler) project(s *run, fresh bool) []float64 {
 
 func (r *Recycler) vector(i int) []float64 { return r.u[i*r.n : (i+1)*r.n] }
 
+// plateau is how many cycles may pass without progress: while the space takes shape,
+// residuals of indefinite systems stay where they are for longer than GMRES should be
+// given.
+const plateau = 10
+
 // iterate runs deflated cycles until the system is solved.
 func (r *Recycler) iterate(s *run) (Result, error) {
-	var watch stalled
+	watch := stalled{most: plateau}
 	for fresh := true; !s.converged(); fresh = false {
 		along := r.project(s, fresh)
 		carried := r.kept

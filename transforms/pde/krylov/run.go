@@ -136,11 +136,11 @@ func (s *run) finish(err error) (Result, error) {
 	return s.result, err
 }
 
-// stalled watches true residuals: three checks in a row that each leave more than
-// 99 % of what was there are stagnation.
+// stalled watches true residuals: three checks in a row, or most where that is more,
+// that together leave more than 99 % of what was there are stagnation.
 type stalled struct {
-	last  float64
-	count int
+	last        float64
+	count, most int
 }
 
 func (w *stalled) check(s *run) error {
@@ -148,7 +148,7 @@ func (w *stalled) check(s *run) error {
 		w.last, w.count = s.size, 0
 		return nil
 	}
-	if w.count++; w.count < 3 {
+	if w.count++; w.count < max(w.most, 3) {
 		return nil
 	}
 	return fmt.Errorf("%w: relative residual %.3g after %d iterations", ErrStagnation, s.size/s.norm, s.result.Iterations)
