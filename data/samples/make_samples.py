@@ -22,7 +22,8 @@ import pyarrow.parquet as pq
 SOURCES = ["xsum", "writing", "pubmed"]
 GENERATORS = ["davinci", "gpt-3.5-turbo", "gpt-4"]
 DEMO_SOURCES = ["xsum", "writing", "toefl-essays"]
-DEMO_PAIRS = 7  # of each source and generator
+DEMO_PAIRS = 3  # of each source and generator in demo.parquet
+SMALL_PAIRS = 7  # and in news-and-stories.parquet
 DEMO_WORDS = 50  # a text of the demo has no fewer
 ROWS_PER_GROUP = 500
 
@@ -69,14 +70,14 @@ def read_essays(folder):
         yield Pair("toefl-essays", "chatgpt", int(path.stem), human, machine)
 
 
-def choose_demo(pairs):
+def shortest_pairs(pairs, count):
     """The shortest pairs of each source and generator, as they stand in the collections."""
     groups = {}
     for pair in pairs:
         if pair.source in DEMO_SOURCES and min(pair.words()) >= DEMO_WORDS:
             groups.setdefault((pair.source, pair.generator), []).append(pair)
     for group in groups.values():
-        shortest = sorted(group, key=lambda p: (sum(p.words()), p.number))[:DEMO_PAIRS]
+        shortest = sorted(group, key=lambda p: (sum(p.words()), p.number))[:count]
         yield from sorted(shortest, key=lambda p: p.number)
 
 
@@ -90,7 +91,8 @@ def main(fast_detect_gpt, essays, out):
     continued, answered = list(read_fast_detect_gpt(fast_detect_gpt)), list(read_essays(essays))
     write(continued, out / "fast-detect-gpt.parquet")
     write(answered, out / "essays.parquet")
-    write(choose_demo(continued + answered), out / "news-and-stories.parquet")
+    write(shortest_pairs(continued + answered, SMALL_PAIRS), out / "news-and-stories.parquet")
+    write(shortest_pairs(continued + answered, DEMO_PAIRS), out / "demo.parquet")
 
 
 if __name__ == "__main__":
