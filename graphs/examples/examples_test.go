@@ -15,6 +15,7 @@ import (
 	"penstock.dev/runners"
 	"penstock.dev/specs"
 	_ "penstock.dev/transforms/detect"
+	_ "penstock.dev/transforms/embed"
 	_ "penstock.dev/transforms/files"
 	_ "penstock.dev/transforms/pde"
 	_ "penstock.dev/transforms/table"

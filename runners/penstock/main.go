@@ -14,6 +14,7 @@ import (
 	"syscall"
 
 	_ "penstock.dev/transforms/detect" // each import registers the kinds of a family
+	_ "penstock.dev/transforms/embed"
 	_ "penstock.dev/transforms/files"
 	_ "penstock.dev/transforms/pde"
 	_ "penstock.dev/transforms/table"

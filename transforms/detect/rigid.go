@@ -83,7 +83,7 @@ func newPerturbation(config []byte, minder bool) (transforms.Node, error) {
 // Columns implements transforms.Node.
 func (p *Perturbation) Columns(in transforms.Ports) (transforms.Ports, error) {
 	schema := in.Get(transforms.In)
-	if err := needImage(schema, "column", p.config.Column); err != nil {
+	if err := transforms.NeedImage(schema, "column", p.config.Column); err != nil {
 		return nil, err
 	}
 	hash, err := models.CheckVision(p.config.Model)
@@ -136,15 +136,12 @@ func (p *Perturbation) Window() int { return 16 }
 
 // Process implements transforms.Row.
 func (p *Perturbation) Process(ctx context.Context, r *data.Record, emit transforms.Emit) error {
-	file, err := imageBytes(r.Values[p.column], p.typ)
+	file, err := transforms.ImageBytes(r.Values[p.column], p.typ)
 	if err != nil {
 		return err
 	}
-	image, err := images.Decode(file)
+	image, err := transforms.SquareImage(file, p.config.Size, p.config.Resize == "crop")
 	if err != nil {
-		return transforms.Reject("image", "column %s: %v", p.config.Column, err)
-	}
-	if image, err = p.resized(image); err != nil {
 		return err
 	}
 	views := p.views(image, contentID(file))
@@ -156,24 +153,11 @@ func (p *Perturbation) Process(ctx context.Context, r *data.Record, emit transfo
 	return nil
 }
 
-// mostAspect bounds how long an image may be, for the shorter side is resized.
-const mostAspect = 32
-
-func (p *Perturbation) resized(m *images.RGB) (*images.RGB, error) {
-	if p.config.Resize == "squeeze" {
-		return squeeze(m, p.config.Size), nil
-	}
-	if max(m.Width, m.Height) > mostAspect*min(m.Width, m.Height) {
-		return nil, transforms.Reject("image", "%d by %d pixels: the longer side is more than %d times the shorter", m.Width, m.Height, mostAspect)
-	}
-	return crop(m, p.config.Size), nil
-}
-
 // views are the inputs of the encoder: the image, its noisy copies and, for MINDER,
 // the blurred and the sharpened one.
 func (p *Perturbation) views(m *images.RGB, content data.ID) [][]float32 {
-	plain := planes(m)
-	clean := normalised(plain)
+	plain := m.Planes()
+	clean := images.Normalised(plain)
 	all := [][]float32{clean}
 	for draw := range p.config.Draws {
 		all = append(all, addNoise(clean, p.config.Noise, content, p.config.Seed, draw))
@@ -184,7 +168,7 @@ func (p *Perturbation) views(m *images.RGB, content data.ID) [][]float32 {
 		for i := range plain {
 			sharp[i] = min(max(2*plain[i]-blur[i], 0), 1)
 		}
-		all = append(all, normalised(blur), normalised(sharp))
+		all = append(all, images.Normalised(blur), images.Normalised(sharp))
 	}
 	return all
 }

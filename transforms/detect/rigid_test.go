@@ -148,14 +148,14 @@ func TestRIGIDRejects(t *testing.T) {
 func TestImagesInStructs(t *testing.T) {
 	typ := data.Type{Kind: data.Struct, Fields: []data.Field{{Name: "bytes", Type: data.BytesType, Nullable: true}, {Name: "path", Type: data.StringType, Nullable: true}}}
 	v := data.StructValue([]data.Value{data.BytesValue([]byte{1, 2}), data.StringValue("a.png")})
-	got, err := imageBytes(v, typ)
+	got, err := transforms.ImageBytes(v, typ)
 	if err != nil || !slices.Equal(got, []byte{1, 2}) {
 		t.Errorf("%v, error %v", got, err)
 	}
-	if err := needImage(data.MustSchema(data.Field{Name: "image", Type: typ}), "column", "image"); err != nil {
+	if err := transforms.NeedImage(data.MustSchema(data.Field{Name: "image", Type: typ}), "column", "image"); err != nil {
 		t.Error(err)
 	}
-	if err := needImage(data.MustSchema(data.Field{Name: "image", Type: data.StringType}), "column", "image"); err == nil {
+	if err := transforms.NeedImage(data.MustSchema(data.Field{Name: "image", Type: data.StringType}), "column", "image"); err == nil {
 		t.Error("a column of strings passed for images")
 	}
 }

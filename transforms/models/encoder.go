@@ -120,12 +120,12 @@ func (f *encoderFolder) pooling() (Pooling, error) {
 	return "", fmt.Errorf("%s: not one of the poolings mean, cls and max", poolingName)
 }
 
-func loadEncoder(path string, opts EncoderOptions) (_ *encoder, err error) {
-	f, err := openEncoder(path, []string{"bert.", "roberta."}, tokenizerName, poolingName)
-	if err != nil {
-		return nil, err
-	}
-	defer f.close()
+func openEncoderFolder(path string) (*encoderFolder, error) {
+	return openEncoder(path, []string{"bert.", "roberta."}, tokenizerName, poolingName)
+}
+
+// bertConfig reads the configuration and compares the weights with it.
+func (f *encoderFolder) bertConfig() (*bertConfig, error) {
 	c := &bertConfig{}
 	if err := json.Unmarshal(f.config, c); err != nil {
 		return nil, fmt.Errorf("%s: %w", configName, err)
@@ -133,13 +133,30 @@ func loadEncoder(path string, opts EncoderOptions) (_ *encoder, err error) {
 	if err := c.check(); err != nil {
 		return nil, fmt.Errorf("%s: %w", configName, err)
 	}
-	parameters := c.parameters()
-	err = checkTensors(c.Type, f.weights, parameters, func(name string) bool {
+	return c, checkTensors(c.Type, f.weights, c.parameters(), func(name string) bool {
 		return name == "embeddings.position_ids" || strings.HasPrefix(name, "pooler.") || strings.HasPrefix(name, "cls.") || strings.HasPrefix(name, "lm_head.")
 	})
+}
+
+// CheckEncoder is Check for a text encoder.
+func CheckEncoder(ref string) (hash string, err error) {
+	return checkFolder(ref, "encoder ", openEncoderFolder, func(f *encoderFolder) error {
+		_, err := f.bertConfig()
+		return err
+	})
+}
+
+func loadEncoder(path string, opts EncoderOptions) (_ *encoder, err error) {
+	f, err := openEncoderFolder(path)
 	if err != nil {
 		return nil, err
 	}
+	defer f.close()
+	c, err := f.bertConfig()
+	if err != nil {
+		return nil, err
+	}
+	parameters := c.parameters()
 	e := &encoder{config: c, pooling: opts.Pooling, hash: f.hash}
 	if e.pooling == ModelPooling {
 		if e.pooling, err = f.pooling(); err != nil {

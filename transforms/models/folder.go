@@ -1,6 +1,7 @@
 package models
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,8 +21,20 @@ type encoderFolder struct {
 	close   func() error
 }
 
-// encoderPath is the folder an encoder's reference names.
+// encoderPath is the folder an encoder's reference names: a path, or minilm, which
+// "make models" fetches.
 func encoderPath(ref string) (string, error) {
+	if ref == "minilm" {
+		cache, err := cacheFolder()
+		if err != nil {
+			return "", err
+		}
+		folder := filepath.Join(cache, "models", ref)
+		if _, err := os.Stat(folder); err != nil {
+			return "", fmt.Errorf("not in the cache (%s); `make models` fetches it", folder)
+		}
+		return folder, nil
+	}
 	path, err := filepath.Abs(ref)
 	if err == nil {
 		path, err = filepath.EvalSymlinks(path)
@@ -64,4 +77,24 @@ func openEncoder(path string, prefixes []string, further ...string) (*encoderFol
 		f.weights[withoutPrefix(name, prefixes)] = t
 	}
 	return f, nil
+}
+
+// checkFolder opens the folder of a reference and checks it, once a process.
+func checkFolder(ref, shape string, open func(path string) (*encoderFolder, error), check func(*encoderFolder) error) (hash string, err error) {
+	path, err := encoderPath(ref)
+	if err == nil {
+		if known, ok := checked.Load(shape + path); ok {
+			return known.(string), nil
+		}
+		var f *encoderFolder
+		if f, err = open(path); err == nil {
+			hash = f.hash
+			err = errors.Join(check(f), f.close())
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("model %s: %w", ref, err)
+	}
+	checked.Store(shape+path, hash)
+	return hash, nil
 }

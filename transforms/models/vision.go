@@ -3,7 +3,6 @@ package models
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"sync"
@@ -84,23 +83,10 @@ func OpenVision(ctx context.Context, ref string, opts VisionOptions) (*Vision, e
 
 // CheckVision is Check for a vision model.
 func CheckVision(ref string) (hash string, err error) {
-	path, err := encoderPath(ref)
-	if err == nil {
-		if known, ok := checked.Load("vision " + path); ok {
-			return known.(string), nil
-		}
-		var f *encoderFolder
-		if f, err = openVisionFolder(path); err == nil {
-			hash = f.hash
-			_, err = f.visionConfig()
-			err = errors.Join(err, f.close())
-		}
-	}
-	if err != nil {
-		return "", fmt.Errorf("model %s: %w", ref, err)
-	}
-	checked.Store("vision "+path, hash)
-	return hash, nil
+	return checkFolder(ref, "vision ", openVisionFolder, func(f *encoderFolder) error {
+		_, err := f.visionConfig()
+		return err
+	})
 }
 
 // Close releases the model; the last user's Close frees it. Closing twice is
