@@ -11,8 +11,8 @@ func (c *visionConfig) stretch(table []float32, to grid, rule Positions) []float
 	if to == from {
 		return table
 	}
-	hub := rule == HubPositions && !c.isViT()
 	smooth := c.Registers > 0
+	hub := rule == HubPositions && !c.isViT() && !smooth
 	down := resampling(from.rows, to.rows, hub, smooth)
 	across := resampling(from.columns, to.columns, hub, smooth)
 

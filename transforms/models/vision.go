@@ -20,7 +20,7 @@ type Positions string
 // score.
 const (
 	// HubPositions is what DINOv2's own code does: the grid is scaled by
-	// (size + 0.1) / stored size, and models with registers are smoothed.
+	// (size + 0.1) / stored size, but as under HFPositions in models with registers.
 	HubPositions Positions = "hub"
 	// HFPositions is what transformers does: the grid is scaled by size / stored
 	// size, and models with registers are smoothed.

@@ -58,19 +58,19 @@ def pixels(height, width):
     return torch.stack([((7 * y + 13 * x + 29 * channel) % 64 - 32) / 20 for channel in range(3)]).float()
 
 
-def hub_positions(model, size, smooth):
+def hub_positions(model, size):
     """The embeddings stretched as DINOv2's code does: the scale factor of a size a tenth larger."""
     table = model.embeddings.position_embeddings.detach()
     side = int((table.shape[1] - 1) ** 0.5)
     grid = table[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2)
     factors = tuple((n + 0.1) / side for n in size)
-    grid = torch.nn.functional.interpolate(grid, scale_factor=factors, mode="bicubic", antialias=smooth)
+    grid = torch.nn.functional.interpolate(grid, scale_factor=factors, mode="bicubic")
     assert grid.shape[-2:] == size
     return torch.cat([table[:, :1], grid.permute(0, 2, 3, 1).reshape(1, size[0] * size[1], -1)], dim=1)
 
 
 @torch.inference_mode()
-def write_vision(name, model, seed, stretches=True, smooth=False):
+def write_vision(name, model, seed, stretches=True):
     randomise(model, seed)
     with torch.no_grad():  # layer scales near one, so that blocks count
         for key, parameter in model.named_parameters():
@@ -85,9 +85,10 @@ def write_vision(name, model, seed, stretches=True, smooth=False):
         row = {"height": height, "width": width, "hf": rounded(model(pixel_values=image).last_hidden_state[0, 0])}
         size = (height // patch, width // patch)
         original = model.embeddings.interpolate_pos_encoding if stretches else None
-        if stretches:
+        if stretches and not getattr(model.config, "num_register_tokens", 0):
+            # With registers DINOv2's code scales as transformers does, so hf holds for both.
             if size != (4, 4):
-                model.embeddings.interpolate_pos_encoding = lambda *_: hub_positions(model, size, smooth)
+                model.embeddings.interpolate_pos_encoding = lambda *_: hub_positions(model, size)
             row["hub"] = rounded(model(pixel_values=image).last_hidden_state[0, 0])
             model.embeddings.interpolate_pos_encoding = original
         rows.append(row)
@@ -105,7 +106,7 @@ def main():
     write_vision("vit", ViTModel(ViTConfig(**VISION, intermediate_size=48), add_pooling_layer=False), 13, stretches=False)
     write_vision("dinov2", Dinov2Model(Dinov2Config(**VISION, mlp_ratio=2)), 14)
     write_vision("dinov2-registers", Dinov2WithRegistersModel(Dinov2WithRegistersConfig(
-        **VISION, mlp_ratio=2, num_register_tokens=3)), 15, smooth=True)
+        **VISION, mlp_ratio=2, num_register_tokens=3)), 15)
     write_vision("dinov2-swiglu", Dinov2Model(Dinov2Config(**VISION, mlp_ratio=3, use_swiglu_ffn=True)), 16)
 
 
