@@ -13,6 +13,19 @@ type Record struct {
 	// made from a row inherit it. Sinks that keep the input's order use it.
 	Order  int64
 	Values []Value // one for each field of Schema
+
+	event *Event // of a stream; no part of the encoding
+}
+
+// Event is the event of a stream that the record stems from, nil if it comes from
+// elsewhere.
+func (r *Record) Event() *Event { return r.event }
+
+// Under makes the same record stem from an event.
+func (r *Record) Under(e *Event) *Record {
+	n := *r
+	n.event = e
+	return &n
 }
 
 // Get is the value of the named column, null if the record has none.
@@ -34,17 +47,17 @@ func (r *Record) Append(schema *Schema, values ...Value) *Record {
 
 // With makes a record with other columns and the same identity.
 func (r *Record) With(schema *Schema, values []Value) *Record {
-	return &Record{Schema: schema, ID: r.ID, Order: r.Order, Values: values}
+	return &Record{Schema: schema, ID: r.ID, Order: r.Order, Values: values, event: r.event}
 }
 
 // Child makes the n-th of several records that stem from r.
 func (r *Record) Child(n int, schema *Schema, values []Value) *Record {
-	return &Record{Schema: schema, ID: r.ID.Child(n), Order: r.Order, Values: values}
+	return &Record{Schema: schema, ID: r.ID.Child(n), Order: r.Order, Values: values, event: r.event}
 }
 
 // Size is about the number of bytes the record occupies in memory.
 func (r *Record) Size() int {
-	n := 96
+	n := 104
 	for _, v := range r.Values {
 		n += v.Size()
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strconv"
 	"time"
 	"unicode/utf8"
@@ -21,8 +22,10 @@ func (e *Error) Error() string { return e.Message }
 // Decoder turns lines into the values of a schema. It may be used by several
 // goroutines.
 type Decoder struct {
-	schema *data.Schema
-	index  map[string]int
+	DropUnknown bool // keys that the schema lacks are passed over, not refused
+	NeedAll     bool // every column of the schema must have its key, if only with null
+	schema      *data.Schema
+	index       map[string]int
 }
 
 // NewDecoder makes a decoder for a schema of the types in the package
@@ -35,8 +38,8 @@ func NewDecoder(schema *data.Schema) *Decoder {
 	return d
 }
 
-// Decode reads a line. A key that the line lacks is null; one that the schema
-// lacks, or that occurs twice, is an error.
+// Decode reads a line. A key that the line lacks is null unless NeedAll; one that
+// the schema lacks (unless DropUnknown), or that occurs twice, is an error.
 func (d *Decoder) Decode(line []byte) ([]data.Value, error) {
 	if !utf8.Valid(line) {
 		return nil, &Error{"utf8", "invalid UTF-8"}
@@ -56,6 +59,7 @@ func (d *Decoder) Decode(line []byte) ([]data.Value, error) {
 		}
 		i, ok := d.index[name]
 		switch {
+		case !ok && d.DropUnknown:
 		case !ok:
 			wrong = d.unknown(name)
 		case seen[i]:
@@ -73,6 +77,9 @@ func (d *Decoder) Decode(line []byte) ([]data.Value, error) {
 		return nil, s.err
 	case wrong != nil:
 		return nil, wrong
+	}
+	if i := slices.Index(seen, false); d.NeedAll && i >= 0 {
+		return nil, &Error{"schema", fmt.Sprintf("no key %q", d.schema.Field(i).Name)}
 	}
 	return values, nil
 }
