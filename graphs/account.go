@@ -175,7 +175,7 @@ func (e *Execution) Balance() error {
 
 func (e *Execution) checkBudget(c NodeCounts) error {
 	limit := e.plan.Graph.Run.MaxRejects
-	if c.In == 0 || float64(c.Rejected) <= limit*float64(c.In) {
+	if c.In == 0 || float64(c.Rejected) <= limit*float64(c.In) || e.plan.Stream() { // a stream has dead letters
 		return nil
 	}
 	why := ""

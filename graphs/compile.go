@@ -42,6 +42,19 @@ func (c *compiler) node(s beam.Scope, n *PlanNode) {
 		out := pardo(s, &sourceFn{Execution: id, Node: name}, c.impulse)
 		c.ends = append(c.ends, out[maxPorts-1])
 		c.outputs(n, [][]beam.PCollection{out})
+	case transforms.Unbounded:
+		out := pardo(s, &subscribeFn{Execution: id, Node: name}, c.impulse)
+		c.ends = append(c.ends, out[maxPorts-1])
+		c.outputs(n, [][]beam.PCollection{out})
+	case transforms.StreamSink:
+		number := 0
+		for _, in := range n.Inputs {
+			for _, branch := range c.input(s, in) {
+				out := pardo(s, &storeFn{Execution: id, Node: name, Branch: number}, branch)
+				c.ends = append(c.ends, out[maxPorts-1])
+				number++
+			}
+		}
 	case transforms.Row:
 		var outs [][]beam.PCollection
 		for _, in := range n.Inputs {
@@ -92,7 +105,7 @@ func (c *compiler) finish(s beam.Scope, fn *finishFn, gathered []beam.PCollectio
 // input is the branches of records that reach an input port.
 func (c *compiler) input(s beam.Scope, in PlanInput) []beam.PCollection {
 	branches := c.branches[in.From]
-	if len(branches) > maxBranches {
+	if len(branches) > maxBranches && !c.execution.plan.Stream() { // a record must not leave the stage of its event
 		return []beam.PCollection{beam.Flatten(s, branches...)}
 	}
 	return branches

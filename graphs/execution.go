@@ -23,13 +23,19 @@ type Execution struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	cause atomic.Pointer[NodeError]
+
+	draining atomic.Bool // a stream is to end
 }
 
 // Options say how a plan is run.
 type Options struct {
 	ID   string // unique; names temporary files
 	Work string // folder for what the run keeps to itself; it must exist
-	// Limit bounds the rows that each source reads; 0 reads all.
+	// State is the folder for what outlives the run, such as the streams of an
+	// embedded server.
+	State string
+	// Limit bounds the rows that each source reads; 0 reads all. A stream ends with
+	// the batch of events that reaches it.
 	Limit int64
 	// KeepSamples is the number of records kept of every output port.
 	KeepSamples int
@@ -115,7 +121,7 @@ func (e *Execution) Open() error {
 			}
 		}
 	}
-	return nil
+	return e.openStreams()
 }
 
 // Close releases what the nodes hold, rows on disk too. The execution's figures stay readable.
@@ -124,6 +130,9 @@ func (e *Execution) Close() error {
 	executions.Delete(e.ID)
 	errs := []error{os.RemoveAll(e.spillFolder())}
 	for _, n := range e.plan.Nodes {
+		if err := e.nodes[n.Name].closeStreams(); err != nil {
+			errs = append(errs, &NodeError{Node: n.Name, Err: err})
+		}
 		if c, ok := n.Impl.(transforms.Closer); ok {
 			if err := c.Close(); err != nil {
 				errs = append(errs, &NodeError{Node: n.Name, Err: err})
@@ -164,11 +173,14 @@ func (e *Execution) Commit(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := e.finishStreams(ctx); err != nil {
+		return err
+	}
 	if err := e.Balance(); err != nil {
 		return err
 	}
 	for _, n := range e.plan.Nodes {
-		if n.Role() == "sink" {
+		if _, ok := n.Impl.(transforms.Sink); ok {
 			if err := e.nodes[n.Name].commit(ctx); err != nil {
 				return err
 			}

@@ -17,6 +17,7 @@ func TestImportsPointOneWay(t *testing.T) {
 		"cuelang.org/go":               "penstock.dev/specs",
 		"github.com/gomlx":             "penstock.dev/transforms/models",
 		"github.com/parquet-go":        "penstock.dev/data/parquet",
+		"github.com/nats-io":           "penstock.dev/data/nats",
 		"penstock.dev/runners":         "penstock.dev/runners",
 		"penstock.dev/graphs":          "penstock.dev/graphs penstock.dev/runners",
 		"penstock.dev/specs":           "penstock.dev/specs penstock.dev/graphs penstock.dev/runners",

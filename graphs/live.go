@@ -29,6 +29,10 @@ type live struct {
 
 	mutex  sync.Mutex
 	shards []transforms.Shard // of a sink, when all are written
+
+	subscription transforms.Subscription // of an unbounded source
+	writing      sync.Mutex
+	writer       transforms.StreamWriter // of a stream sink
 }
 
 func newLive(e *Execution, n *PlanNode) *live {
@@ -50,15 +54,20 @@ func (l *live) send(out ports, port int, r *data.Record) bool {
 	l.counts.emitted[port].Add(1)
 	l.sample(port, r)
 	name := l.Kind.Outputs[port]
-	if !l.used[name] && (name != transforms.Rejects || !l.KeepsRejects()) {
+	if !l.Used(name) && (name != transforms.Rejects || !l.KeepsRejects()) {
 		return false
 	}
+	r.Event().Hold(l.used[name])
 	out[port](r)
 	return true
 }
 
 // reject sends a refused row on its way.
 func (l *live) reject(out ports, r *transforms.Rejected) {
+	if r.Record.Event() != nil && !l.Used(transforms.Rejects) {
+		l.refuse(r)
+		return
+	}
 	l.counts.reject(r)
 	if port := l.port(transforms.Rejects); port >= 0 {
 		l.send(out, port, transforms.RejectRecord(l.rejects, l.Name, r))
@@ -184,17 +193,27 @@ func (l *live) process(r *data.Record) (o outcome) {
 	return o
 }
 
-// deliver counts an outcome and sends its records on: the row has passed when
+// deliver sees a row through: what the node made of it is sent on, and its event
+// let go. After an error, which ends the run, the event is not: it comes again.
+func (l *live) deliver(r *data.Record, o outcome, out ports) error {
+	err := l.pass(r, o, out)
+	if err == nil {
+		r.Event().Release()
+	}
+	return err
+}
+
+// pass counts an outcome and sends its records on: the row has passed when
 // something takes a record of it, is rejected by an error, and filtered
 // otherwise.
-func (l *live) deliver(r *data.Record, o outcome, out ports) error {
+func (l *live) pass(r *data.Record, o outcome, out ports) error {
 	l.counts.in.Add(1)
 	var fault *panicError
 	switch {
 	case o.err == nil:
 	case l.execution.ctx.Err() != nil:
 		return l.guard("", func() error { return context.Cause(l.execution.ctx) })
-	case transforms.IsFatal(o.err) || l.port(transforms.Rejects) < 0:
+	case transforms.IsFatal(o.err) || l.port(transforms.Rejects) < 0 && r.Event() == nil:
 		return l.guard(r.ID.String(), func() error { return o.err })
 	case errors.As(o.err, &fault):
 		l.reject(out, &transforms.Rejected{Record: r, Class: "panic", Err: fault.Error()})
@@ -205,6 +224,9 @@ func (l *live) deliver(r *data.Record, o outcome, out ports) error {
 	}
 	passed := false
 	for _, e := range o.emissions {
+		if e.record.Event() != r.Event() { // the node made it from nothing
+			e.record = e.record.Under(r.Event())
+		}
 		passed = l.send(out, e.port, e.record) || passed
 	}
 	if passed || len(o.emissions) > 0 && len(l.used) == 0 {
@@ -352,7 +374,8 @@ func (l *live) writeSorted(impl transforms.Sink, gathered [][]byte) ([]transform
 
 // run describes the run to a sink.
 func (l *live) run() transforms.Run {
-	return transforms.Run{ID: l.execution.ID, Schema: l.Input(), Provenance: l.execution.Provenance}
+	e := l.execution
+	return transforms.Run{ID: e.ID, Graph: e.plan.Graph.Name, State: e.State, Schema: l.Input(), Provenance: e.Provenance}
 }
 
 // commit places the shards of a sink.

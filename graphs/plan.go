@@ -35,7 +35,7 @@ type PlanNode struct {
 	Ordered bool
 	// Unbounded reports that the input never ends.
 	Unbounded bool
-	used      map[string]bool // output ports that some node takes
+	used      map[string]int // edges that leave each output port
 }
 
 // PlanInput is an edge of a plan, seen from the node it enters.
@@ -69,6 +69,9 @@ func newPlan(g *specs.Graph, flawed map[string]bool) (*Plan, specs.Diagnostics) 
 	}
 	return &Plan{Graph: g, Nodes: order}, ds
 }
+
+// Stream reports whether the graph runs until it is stopped.
+func (p *Plan) Stream() bool { return p.Graph.Mode == "stream" }
 
 // Node finds a node of the plan by name.
 func (p *Plan) Node(name string) (*PlanNode, bool) {
@@ -111,12 +114,13 @@ func (p *Plan) names() []string {
 }
 
 // Used reports whether some node takes the records of an output port.
-func (n *PlanNode) Used(port string) bool { return n.used[port] }
+func (n *PlanNode) Used(port string) bool { return n.used[port] > 0 }
 
 // KeepsRejects reports whether the node can reject rows that the graph itself
-// does not take: they are written beside the output.
+// does not take: they are written beside the output. In a stream their event
+// becomes a dead letter instead.
 func (n *PlanNode) KeepsRejects() bool {
-	return slices.Contains(n.Kind.Outputs, transforms.Rejects) && !n.used[transforms.Rejects]
+	return slices.Contains(n.Kind.Outputs, transforms.Rejects) && !n.Used(transforms.Rejects) && !n.Unbounded
 }
 
 // Input is the schema of the node's first input, nil for a source.
@@ -136,13 +140,22 @@ func (n *PlanNode) Location() string {
 	return config.Path
 }
 
+// Destination is where a sink puts its records, for people: a path or a stream.
+func (n *PlanNode) Destination() string {
+	var config struct{ Stream string }
+	if _, streams := n.Impl.(transforms.StreamSink); streams && json.Unmarshal(n.Config, &config) == nil && config.Stream != "" {
+		return "stream " + config.Stream
+	}
+	return n.Location()
+}
+
 // Role is what the node does in the pipeline, in a word: source, row, combine,
 // global or sink.
 func (n *PlanNode) Role() string {
 	switch n.Impl.(type) {
-	case transforms.Source:
+	case transforms.Source, transforms.Unbounded:
 		return "source"
-	case transforms.Sink:
+	case transforms.Sink, transforms.StreamSink:
 		return "sink"
 	case transforms.Combiner:
 		return "combine"
@@ -159,6 +172,7 @@ type planner struct {
 	graph       *specs.Graph
 	flawed      map[string]bool // nodes to leave out
 	nodes       map[string]*PlanNode
+	endless     string // the node that takes events, if there is one
 	diagnostics specs.Diagnostics
 }
 
@@ -173,7 +187,7 @@ func (p *planner) report(n *specs.Node, pos specs.Position, field, code, message
 // construct makes the implementation of every node from its configuration.
 func (p *planner) construct() {
 	for i := range p.graph.Nodes {
-		n := &PlanNode{Node: &p.graph.Nodes[i], used: map[string]bool{}}
+		n := &PlanNode{Node: &p.graph.Nodes[i], used: map[string]int{}}
 		p.nodes[n.Name] = n
 		for _, in := range n.Node.Inputs {
 			n.Inputs = append(n.Inputs, PlanInput{Port: in.Port, From: in.From})
@@ -197,7 +211,7 @@ func (p *planner) construct() {
 	for _, n := range p.nodes {
 		for _, in := range n.Inputs {
 			if from := p.nodes[in.From.Node]; from != nil {
-				from.used[in.From.Port] = true
+				from.used[in.From.Port]++
 			}
 		}
 	}
@@ -311,17 +325,21 @@ func (n *PlanNode) rejectInput() *data.Schema {
 
 // checkBounds refuses what would wait for the end of an input that has none.
 func (p *planner) checkBounds(n *PlanNode) {
-	if s, ok := n.Impl.(transforms.Unbounded); ok {
-		n.Unbounded = s.Unbounded()
-	}
+	_, endless := n.Impl.(transforms.Unbounded)
+	n.Unbounded = n.Unbounded || endless
 	stream := p.graph.Mode == "stream"
-	switch _, streams := n.Impl.(transforms.StreamSink); {
-	case n.Role() == "source" && n.Unbounded && !stream:
+	switch _, waits := n.Impl.(transforms.Sink); {
+	case endless && !stream:
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+" never ends, but the graph is a batch", `add mode: "stream"`)
-	case n.Role() == "source" && !n.Unbounded && stream:
+	case n.Role() == "source" && !endless && stream:
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+` ends, but the graph has mode: "stream"`, "read events, or leave mode out")
-	case stream && n.Unbounded && (n.Role() == "sink" && !streams || n.Role() == "global" || n.Role() == "combine"):
+	case endless && p.endless != "":
+		p.report(n.Node, n.Pos, "", specs.CodeMode, fmt.Sprintf("the graph takes events with node %q already", p.endless), "take several subjects with one node, or make a graph of each")
+	case stream && n.Unbounded && (waits || n.Role() == "global" || n.Role() == "combine"):
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+" waits for the end of its input, which never ends", "it belongs in a batch graph")
+	}
+	if endless {
+		p.endless = n.Name
 	}
 }
 
@@ -330,7 +348,7 @@ func (p *planner) checkOutputs() {
 	first := map[string]string{}
 	for i := range p.graph.Nodes {
 		n := p.nodes[p.graph.Nodes[i].Name]
-		if _, sink := n.Impl.(transforms.Sink); !sink || n.Location() == "" {
+		if n.Impl == nil || n.Role() != "sink" || n.Location() == "" {
 			continue
 		}
 		path := filepath.Clean(n.Location())

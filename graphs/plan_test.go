@@ -113,7 +113,7 @@ func check(graph string) []byte {
 // end. No kind that is shipped can show it.
 func TestModes(t *testing.T) {
 	read := specs.Ref{Node: "read", Port: "out"}
-	source := graphtest.Node("read", "test.Numbers", graphtest.Numbers{N: 10, Endless: true})
+	source := graphtest.Node("read", "test.Events", graphtest.Events{N: 10})
 	keep := graphtest.Node("keep", "test.Keep", graphtest.Keep{Name: t.Name()}, read)
 	for _, tt := range []struct {
 		name, mode string
@@ -121,7 +121,7 @@ func TestModes(t *testing.T) {
 		want       string
 	}{
 		{"endless batch", "batch", []specs.Node{source, keep},
-			`-: graph.nodes.read: test.Numbers never ends, but the graph is a batch (add mode: "stream")`},
+			`-: graph.nodes.read: test.Events never ends, but the graph is a batch (add mode: "stream")`},
 		{"sum of a stream", "stream", []specs.Node{source, graphtest.Node("step", "test.Step", graphtest.Step{}, read),
 			graphtest.Node("sum", "test.Sum", graphtest.Sum{}, specs.Ref{Node: "step", Port: "out"})},
 			"-: graph.nodes.sum: test.Sum waits for the end of its input, which never ends (it belongs in a batch graph)"},

@@ -1,6 +1,7 @@
 package runners
 
 import (
+	"fmt"
 	"math"
 	"os"
 	"path/filepath"
@@ -103,7 +104,7 @@ func (r *Result) accountOutputs(n *graphs.PlanNode, c graphs.NodeCounts) []repor
 	}
 	var outputs []report.Output
 	if c.Role == "sink" && r.Err == nil {
-		outputs = append(outputs, report.Output{Node: n.Name, Path: n.Location(), Rows: c.In, Bytes: size(n.Location())})
+		outputs = append(outputs, report.Output{Node: n.Name, Path: n.Destination(), Rows: c.Passed, Bytes: size(n.Location())})
 	}
 	if path := graphs.RejectsPath(r.Plan, n.Name, r.Folder); n.KeepsRejects() && c.Rejected > 0 && size(path) > 0 {
 		outputs = append(outputs, report.Output{Node: n.Name, Path: path, Rows: c.Rejected, Bytes: size(path)})
@@ -132,6 +133,9 @@ func (r *Result) notes() []string {
 	}
 	if r.Options.Limit > 0 {
 		notes = append(notes, "only the first rows of each source were read (--limit)")
+	}
+	if c := r.Execution.Events(); r.Plan.Stream() {
+		notes = append(notes, fmt.Sprintf("events: %d received, %d of them again; %d acknowledged, %d made dead letters", c.Received, c.Redelivered, c.Acknowledged, c.DeadLetters))
 	}
 	for _, n := range r.Plan.Nodes {
 		if m, ok := n.Impl.(transforms.Cautioned); ok {

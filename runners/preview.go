@@ -2,6 +2,7 @@ package runners
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -16,6 +17,9 @@ func Preview(ctx context.Context, plan *graphs.Plan, node string, n int, o Optio
 	part, err := plan.Upto(node)
 	if err != nil {
 		return nil, err
+	}
+	if plan.Stream() {
+		return nil, fmt.Errorf("graph %s: a preview of a stream would take its events (preview a graph with a file in its place)", plan.Graph.Name)
 	}
 	ports := previewPorts(part, node)
 	work, err := os.MkdirTemp("", "penstock-preview-*")

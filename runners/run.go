@@ -52,9 +52,19 @@ type Result struct {
 // ErrInterrupted is the cause of a run that was asked to stop.
 var ErrInterrupted = errors.New("interrupted: nothing was written")
 
-// Run executes a plan. The error is about the run's surroundings; a run that
+// drainGrace is how long a stream that was asked to end may take to see to the
+// events in flight.
+const drainGrace = 30 * time.Second
+
+var errUndrained = fmt.Errorf("not all events in flight were seen to within %v: those come again", drainGrace)
+
+// Run executes a plan, to its end or until ctx ends: a batch is then interrupted, a
+// stream drained. The error is about the run's surroundings; a run that
 // failed is a result with Err set.
 func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
+	if plan.Stream() && o.DryRun {
+		return nil, fmt.Errorf("graph %s: a dry run of a stream would take its events (run it on a batch: a graph with another source)", plan.Graph.Name)
+	}
 	r := &Result{Plan: plan, Options: o, Started: time.Now()}
 	r.ID = r.Started.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
 	r.Folder = filepath.Join(o.Work, "runs", plan.Graph.Name, r.ID)
@@ -64,12 +74,20 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 	sweep(o.Work)
 	initBeam(o.Log)
 	r.Provenance = provenance(plan, o)
+	asked := ctx
+	if plan.Stream() { // to end is no reason to drop what is in flight
+		var stop context.CancelCauseFunc
+		ctx, stop = context.WithCancelCause(context.WithoutCancel(ctx))
+		defer stop(nil)
+		defer context.AfterFunc(asked, func() { time.AfterFunc(drainGrace, func() { stop(errUndrained) }) })()
+	}
 	e, err := graphs.NewExecution(ctx, plan, graphs.Options{
-		ID: r.ID, Work: r.Folder, Limit: o.Limit, KeepSamples: o.Samples, NoSinks: o.DryRun, Provenance: r.Provenance,
+		ID: r.ID, Work: r.Folder, State: o.Work, Limit: o.Limit, KeepSamples: o.Samples, NoSinks: o.DryRun, Provenance: r.Provenance,
 	})
 	if err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(asked, e.Drain)()
 	r.Execution = e
 	if r.Err = r.execute(ctx, e); r.Err != nil {
 		if err := e.Discard(); err != nil {
@@ -105,15 +123,21 @@ func (r *Result) execute(ctx context.Context, e *graphs.Execution) error {
 		return interrupted(ctx, err)
 	}
 	if ctx.Err() != nil {
-		return ErrInterrupted
+		return interrupted(ctx, ErrInterrupted)
 	}
 	addModels(r.Provenance, r.Plan)
+	if r.Plan.Stream() {
+		return e.Commit(ctx)
+	}
 	return e.Commit(context.WithoutCancel(ctx)) // once begun, it is seen through
 }
 
 // interrupted tells a run that was asked to stop from one that failed.
 func interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
+	switch {
+	case context.Cause(ctx) == errUndrained:
+		return errUndrained
+	case ctx.Err() != nil:
 		return ErrInterrupted
 	}
 	return err
@@ -124,7 +148,7 @@ func (r *Result) Outputs() []string {
 	var paths []string
 	for _, n := range r.Plan.Nodes {
 		if n.Role() == "sink" {
-			paths = append(paths, n.Location())
+			paths = append(paths, n.Destination())
 		}
 	}
 	return paths

@@ -1,6 +1,8 @@
 package transforms
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +10,36 @@ import (
 
 	"penstock.dev/data"
 )
+
+// Columns are columns that a graph declares, in the graph's order. The fields are
+// nullable, for a declaration says nothing of nulls.
+type Columns []data.Field
+
+// UnmarshalJSON reads an object of column names and types.
+func (c *Columns) UnmarshalJSON(b []byte) error {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return &FieldError{Field: "columns", Message: "want an object of column names and types"}
+	}
+	*c = Columns{}
+	for d.More() {
+		name, err := d.Token()
+		if err != nil {
+			return err
+		}
+		var spelling string
+		field := fmt.Sprintf("columns.%s", name)
+		if err := d.Decode(&spelling); err != nil {
+			return &FieldError{Field: field, Message: "want the name of a type"}
+		}
+		typ, err := data.ParseType(spelling)
+		if err != nil {
+			return &FieldError{Field: field, Code: ColumnType, Message: err.Error()}
+		}
+		*c = append(*c, data.Field{Name: name.(string), Type: typ, Nullable: true})
+	}
+	return nil
+}
 
 // NeedColumn checks that a schema has a column that holds one of the given kinds
 // of value (any kind if none is given). field is the configuration's field that

@@ -101,9 +101,11 @@ type Sink interface {
 	Discard(run Run) error
 }
 
-// Run is what a sink may know of the run it writes for.
+// Run is what a node may know of the run it works for.
 type Run struct {
 	ID         string            // unique to the run
+	Graph      string            // name of the graph
+	State      string            // folder for what outlives the run
 	Schema     *data.Schema      // of the sink's input
 	Provenance map[string]string // for the output's metadata: versions, hashes, parameters
 }
@@ -163,17 +165,61 @@ type Inputs interface {
 	Reject(r *Rejected)
 }
 
-// Unbounded is a Source that may never end, such as a subscription.
+// Unbounded is a source that never ends, such as a subscription. A graph with one
+// is a stream.
 type Unbounded interface {
-	Source
-	Unbounded() bool
+	Node
+	// Subscribe connects to where the events come from. It is called once, before
+	// anything runs, so that what waiting would not mend is found then.
+	Subscribe(ctx context.Context, run Run) (Subscription, error)
 }
 
-// StreamSink is a Sink that makes records visible as they come and so may stand
-// behind an unbounded source.
+// Subscription delivers events. Next is called by one goroutine, and again only
+// when the records of the call before were seen to, or are held by a sink.
+type Subscription interface {
+	// Next waits a moment for events and hands on those there are. A record leads to
+	// its event (data.Record.Event), which is held once for the receiver; so does
+	// that of an event that cannot be read, which goes to reject. An error ends the
+	// run.
+	Next(ctx context.Context, emit func(*data.Record), reject func(*Rejected)) error
+	// Finish sees to what is left when the last records were seen to.
+	Finish(ctx context.Context) error
+	// Counts tells what became of the events so far.
+	Counts() EventCounts
+	// Close ends the subscription. Events that are not settled come again.
+	Close() error
+}
+
+// EventCounts are the accounts of a subscription: what it received was
+// acknowledged, became a dead letter, or is in flight.
+type EventCounts struct {
+	Received     int64 // deliveries
+	Redelivered  int64 // of them, those that were not the first of their event
+	Acknowledged int64 // everything that stems from the event is stored or filtered
+	DeadLetters  int64 // something that stems from it was refused
+	InFlight     int64
+}
+
+// StreamSink is a sink that stores records as they come, and so may stand behind
+// an unbounded source.
 type StreamSink interface {
-	Sink
-	Streams()
+	Node
+	// OpenStream is called once, before anything runs.
+	OpenStream(ctx context.Context, run Run) (StreamWriter, error)
+}
+
+// StreamWriter stores records, called by one goroutine at a time.
+type StreamWriter interface {
+	// Write takes a record. id is the same when the record comes again after a
+	// failure, and no other record's: a store that knows it drops the record.
+	// stored is called once the record is durable. An error refuses the row, or
+	// ends the run if it is [Fatal].
+	Write(ctx context.Context, id string, r *data.Record, stored func()) error
+	// Flush is called after the last record of a bundle, on which nothing should
+	// wait any longer. An error ends the run.
+	Flush(ctx context.Context) error
+	// Close stores what is left and ends the writer.
+	Close(ctx context.Context) error
 }
 
 // Opener is a node that needs something before the first row, such as a model:

@@ -60,15 +60,10 @@ func Node(name, kind string, config any, from ...specs.Ref) specs.Node {
 }
 
 // Numbers emits N records, 0 to N-1; numbers in Bad are rejected by the source.
-// An Endless one passes for a source that never ends.
 type Numbers struct {
-	N       int64
-	Bad     []int64
-	Endless bool
+	N   int64
+	Bad []int64
 }
-
-// Unbounded implements transforms.Unbounded.
-func (s *Numbers) Unbounded() bool { return s.Endless }
 
 func (s *Numbers) Columns(transforms.Ports) (transforms.Ports, error) {
 	return transforms.OutPort(Schema), nil

@@ -1,8 +1,6 @@
 package files
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -11,35 +9,11 @@ import (
 	"penstock.dev/transforms"
 )
 
-// columns are the columns a graph declares, in the graph's order. The fields are
-// nullable, for a declaration says nothing of nulls.
-type columns []data.Field
+// columns are the columns a graph declares.
+type columns transforms.Columns
 
 // UnmarshalJSON reads an object of column names and types.
-func (c *columns) UnmarshalJSON(b []byte) error {
-	d := json.NewDecoder(bytes.NewReader(b))
-	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return &transforms.FieldError{Field: "columns", Message: "want an object of column names and types"}
-	}
-	*c = columns{}
-	for d.More() {
-		name, err := d.Token()
-		if err != nil {
-			return err
-		}
-		var spelling string
-		field := fmt.Sprintf("columns.%s", name)
-		if err := d.Decode(&spelling); err != nil {
-			return &transforms.FieldError{Field: field, Message: "want the name of a type"}
-		}
-		typ, err := data.ParseType(spelling)
-		if err != nil {
-			return &transforms.FieldError{Field: field, Code: transforms.ColumnType, Message: err.Error()}
-		}
-		*c = append(*c, data.Field{Name: name.(string), Type: typ, Nullable: true})
-	}
-	return nil
-}
+func (c *columns) UnmarshalJSON(b []byte) error { return (*transforms.Columns)(c).UnmarshalJSON(b) }
 
 // check compares the declared columns with those of a file.
 func (c columns) check(file string, schema *data.Schema) error {
