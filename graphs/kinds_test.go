@@ -10,6 +10,7 @@ import (
 	"penstock.dev/transforms"
 	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/embed"
+	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"
 	_ "penstock.dev/transforms/pde"
 	_ "penstock.dev/transforms/table"

@@ -10,12 +10,14 @@ import (
 	"testing"
 
 	"penstock.dev/data"
+	"penstock.dev/data/nats/natstest"
 	"penstock.dev/data/parquet"
 	"penstock.dev/graphs"
 	"penstock.dev/runners"
 	"penstock.dev/specs"
 	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/embed"
+	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"
 	_ "penstock.dev/transforms/pde"
 	_ "penstock.dev/transforms/table"
@@ -47,8 +49,14 @@ func run(t *testing.T, name string, tags map[string]string, limit int64) (out st
 	for k, v := range tags {
 		all[k] = v
 	}
-	plan := load(t, name, all)
-	result, err := runners.Run(t.Context(), plan, runners.Options{Work: t.TempDir(), Limit: limit, Parameters: all, Log: slog.New(slog.DiscardHandler)})
+	return out, runWith(t, name, all, limit)
+}
+
+// runWith runs an example and checks that every row is accounted for.
+func runWith(t *testing.T, name string, tags map[string]string, limit int64) (counts map[string]graphs.NodeCounts) {
+	t.Helper()
+	plan := load(t, name, tags)
+	result, err := runners.Run(t.Context(), plan, runners.Options{Work: t.TempDir(), Limit: limit, Parameters: tags, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,7 +70,7 @@ func run(t *testing.T, name string, tags map[string]string, limit int64) (out st
 			t.Errorf("node %s: %d rows in, %d passed, %d filtered, %d rejected", c.Node, c.In, c.Passed, c.Filtered, c.Rejected)
 		}
 	}
-	return out, counts
+	return counts
 }
 
 // readRows reads a Parquet file; each row maps columns to values.
@@ -290,5 +298,30 @@ func TestDetectImages(t *testing.T) {
 		if x := row["rigid"].Float64(); !(x > 0 && x < 2) || row["rigid_error"].IsNull() {
 			t.Errorf("%s: rigid %g", row["path"].Text(), x)
 		}
+	}
+}
+
+// Texts that are published as events come back with scores, each once.
+func TestStreamDetect(t *testing.T) {
+	const texts = 12
+	url := natstest.Serve(t, natstest.Options{})
+	client := natstest.Dial(t, url)
+	client.Make("TEXTS", "texts.>")
+	server := map[string]string{"nats": url}
+	inRoot(t)
+	if counts := runWith(t, "stream-detect/publish.cue", server, texts); counts["publish"].In != texts {
+		t.Fatalf("%d texts were published", counts["publish"].In)
+	}
+	counts := runWith(t, "stream-detect", server, texts)
+	ids := map[string]bool{}
+	for _, m := range client.All("SCORES") {
+		row := m.JSON(t)
+		if x, ok := row["log_likelihood"].(float64); !ok || x >= 0 || m.Header["Id"][0] != row["id"] {
+			t.Errorf("answer %s with headers %v", m.Data, m.Header)
+		}
+		ids[row["id"].(string)] = true
+	}
+	if n := counts["answer"].In; n == 0 || len(ids) != int(n) || client.Count("SCORES") != uint64(n) {
+		t.Errorf("%d answers to %d texts, %d in the stream", len(ids), n, client.Count("SCORES"))
 	}
 }

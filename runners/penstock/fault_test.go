@@ -73,7 +73,13 @@ type process struct {
 
 func start(t *testing.T, dir string, args ...string) *process {
 	t.Helper()
-	p := &process{Cmd: exec.Command("penstock", args...), ended: make(chan struct{})}
+	return startAs(t, dir, "penstock", args...)
+}
+
+// startAs starts one of the programs of TestMain.
+func startAs(t *testing.T, dir, program string, args ...string) *process {
+	t.Helper()
+	p := &process{Cmd: exec.Command(program, args...), ended: make(chan struct{})}
 	p.Dir, p.Stdout, p.Stderr = dir, &p.output, &p.errors
 	if err := p.Start(); err != nil {
 		t.Fatal(err)

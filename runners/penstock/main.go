@@ -15,6 +15,7 @@ import (
 
 	_ "penstock.dev/transforms/detect" // each import registers the kinds of a family
 	_ "penstock.dev/transforms/embed"
+	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"
 	_ "penstock.dev/transforms/pde"
 	_ "penstock.dev/transforms/table"
@@ -26,6 +27,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	err := newCommand().ExecuteContext(ctx)
 	var status *exitError
 	switch {

@@ -10,13 +10,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"penstock.dev/data/nats/natstest"
 	"penstock.dev/transforms/models"
 )
 
 // TestMain lets the test binary stand for the command: a process that is called
-// penstock is main itself.
+// penstock is main itself, and one called nats-server is a server.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"penstock": main})
+	testscript.Main(m, map[string]func(){"penstock": main, "nats-server": natstest.Main, "penstock-deadly": deadly})
 }
 
 // The scripts in testdata/script run the command as a user would. SAMPLES is the
