@@ -27,10 +27,10 @@ type result struct {
 // Run solves chunk by chunk and emits the rows in their order.
 func (n *solver) Run(ctx context.Context, in transforms.Inputs, emit transforms.Emit) error {
 	ctx, cancel := context.WithCancel(ctx)
-	flight := &flight{node: n, ctx: ctx, emit: emit, reject: in.Reject}
+	flight := &flight{node: n, ctx: ctx, emit: emit, reject: in.Reject, free: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	defer flight.wait() // no goroutine is left behind
 	defer cancel()
-	plans := map[string]*planned{}
+	plans := &plans{node: n, by: map[string]*planned{}}
 	var open *chunk
 	for r, err := range in.Rows(transforms.In) {
 		if err == nil {
@@ -39,7 +39,7 @@ func (n *solver) Run(ctx context.Context, in transforms.Inputs, emit transforms.
 		if err != nil {
 			return err
 		}
-		s, p, err := n.prepare(r, plans)
+		s, p, err := plans.prepare(r)
 		if transforms.IsFatal(err) {
 			return err
 		}
@@ -66,48 +66,73 @@ func (n *solver) Run(ctx context.Context, in transforms.Inputs, emit transforms.
 	return flight.drain(0)
 }
 
+// plans are those in use, by what needs one of its own.
+type plans struct {
+	node *solver
+	by   map[string]*planned
+}
+
+// mostPlans bounds the memory of inputs in which every row has another shape.
+const mostPlans = 8
+
 // prepare reads a row and finds its plan.
-func (n *solver) prepare(r *data.Record, plans map[string]*planned) (*system, *planned, error) {
-	s, err := n.read(r)
+func (l *plans) prepare(r *data.Record) (*system, *planned, error) {
+	s, err := l.node.read(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	p := plans[s.key()]
+	p := l.by[s.key()]
 	if p == nil {
-		if p, err = n.plan(s); err != nil {
+		if err := plausible(s); err != nil { // before memory is taken for it
 			return nil, nil, err
 		}
-		plans[s.key()] = p
+		if p, err = l.node.plan(s); err != nil {
+			return nil, nil, err
+		}
+		if len(l.by) == mostPlans {
+			clear(l.by)
+		}
+		l.by[s.key()] = p
 	}
 	return s, p, p.fits(s)
 }
 
-// flight is the chunks that are being solved, the oldest first.
+// flight is the chunks that are being solved or wait to be emitted, the oldest first.
 type flight struct {
 	node   *solver
 	ctx    context.Context
 	emit   transforms.Emit
 	reject func(*transforms.Rejected)
+	free   chan struct{} // holds a token for each chunk that has a processor
 	chunks []*chunk
 }
 
-// start begins a chunk in a goroutine of its own, as soon as a processor is free.
+// start begins a chunk in a goroutine of its own, as soon as a processor is free. As
+// many again may be done and wait for an older one, so that a slow chunk leaves no
+// processor idle.
 func (f *flight) start(c *chunk) error {
-	if err := f.drain(runtime.GOMAXPROCS(0) - 1); err != nil {
+	if err := f.drain(2*cap(f.free) - 1); err != nil {
 		return err
+	}
+	select {
+	case f.free <- struct{}{}:
+	case <-f.ctx.Done():
+		return f.ctx.Err()
 	}
 	c.done = make(chan struct{})
 	f.chunks = append(f.chunks, c)
 	go func() {
 		defer close(c.done)
 		f.node.solveChunk(f.ctx, c)
+		<-f.free
 	}()
 	return nil
 }
 
-// drain emits the oldest chunks until at most keep are left.
+// drain emits the oldest chunks: those that are done, and more until at most keep are
+// left.
 func (f *flight) drain(keep int) error {
-	for len(f.chunks) > keep {
+	for len(f.chunks) > 0 && (len(f.chunks) > keep || f.chunks[0].finished()) {
 		c := f.chunks[0]
 		<-c.done
 		f.chunks = f.chunks[1:]
@@ -125,6 +150,15 @@ func (f *flight) drain(keep int) error {
 	return nil
 }
 
+func (c *chunk) finished() bool {
+	select {
+	case <-c.done:
+		return true
+	default:
+		return false
+	}
+}
+
 func (f *flight) wait() {
 	for _, c := range f.chunks {
 		<-c.done
@@ -135,7 +169,7 @@ func (f *flight) wait() {
 func (n *solver) solveChunk(ctx context.Context, c *chunk) {
 	c.results = make([]result, len(c.systems))
 	w := c.planned.take()
-	defer c.planned.give(w)
+	defer func() { c.planned.give(w) }()
 	w.Begin()
 	solved := map[string]int64{}
 	for _, i := range n.order(c) {
@@ -162,10 +196,15 @@ const lowest = 12
 // order is the order in which a chunk is solved.
 func (n *solver) order(c *chunk) []int {
 	points := make([][]float64, len(c.systems))
+	given := make([]int, len(c.systems))
+	for i := range given {
+		given[i] = i
+	}
+	if n.config.Sort == "none" || n.config.Sort == "" {
+		return given
+	}
 	for i, s := range c.systems {
 		switch {
-		case n.config.Sort == "none" || n.config.Sort == "":
-			points[i] = nil // all the same: the order stays
 		case c.planned.problem.Constant:
 			points[i] = s.parameters
 		case n.config.Sort == "low" && len(s.coefficient) == product(s.shape):
@@ -174,8 +213,8 @@ func (n *solver) order(c *chunk) []int {
 			points[i] = append(s.coefficient[:len(s.coefficient):len(s.coefficient)], s.parameters...)
 		}
 	}
-	if !sameLengths(points) {
-		clear(points) // parameters of rows that are not SamplePDE's
+	if !sameLengths(points) { // parameters of rows that are not SamplePDE's
+		return given
 	}
 	return order.Greedy(points)
 }

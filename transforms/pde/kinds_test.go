@@ -314,6 +314,11 @@ func TestListsAreSolvedWithAShape(t *testing.T) {
 	if _, refused, _ = solved(t, `{}`, rows, ports); !strings.Contains(refused["darcy#0"], "set shape") {
 		t.Error(refused)
 	}
+	// A shape of 8 GB a vector costs nothing.
+	tooLarge := "value: column coefficient has 120 values, darcy on 30000×30000 wants more"
+	if _, refused, _ = solved(t, `{"shape":[30000,30000]}`, rows, ports); refused["darcy#0"] != tooLarge || len(refused) != len(rows) {
+		t.Error(refused)
+	}
 }
 
 func TestMistakesAreFoundBeforeTheRun(t *testing.T) {
@@ -363,5 +368,25 @@ func TestAnInterruptEndsSolving(t *testing.T) {
 	})
 	if !errors.Is(err, context.Canceled) || emitted > 4 || time.Since(start) > 10*time.Second {
 		t.Errorf("%v after %d rows and %v", err, emitted, time.Since(start))
+	}
+}
+
+// Rows may have any number of shapes; plans are kept for a few.
+func TestEveryRowMayHaveAShapeOfItsOwn(t *testing.T) {
+	var rows []*data.Record
+	var in transforms.Ports
+	for extent := range 3 * mostPlans {
+		var one []*data.Record
+		one, in = sampled(t, fmt.Sprintf(`{"problem":"darcy","shape":[4,%d],"rows":2,"field":{"alpha":2,"tau":3,"scale":0.5}}`, extent+4), false)
+		rows = append(rows, one...)
+	}
+	out, refused, _ := solved(t, `{"chunk":5}`, rows, in)
+	if len(out) != len(rows) || len(refused) > 0 {
+		t.Fatalf("%d of %d rows, refused %v", len(out), len(rows), refused)
+	}
+	for _, r := range out {
+		if got := residual(t, r); got > 1e-8 {
+			t.Errorf("%s: residual %g", r.ID, got)
+		}
 	}
 }

@@ -258,6 +258,18 @@ func (p *planned) give(w *solve.Worker) {
 	p.idle = append(p.idle, w)
 }
 
+// plausible refuses a shape of more cells than there are values.
+func plausible(s *system) error {
+	cells := 1
+	for _, extent := range s.shape {
+		if extent < 1 || extent > len(s.coefficient)/cells {
+			return transforms.Reject("value", "column %s has %d values, %s on %s wants more", columnCoefficient, len(s.coefficient), s.problem, extents(s.shape))
+		}
+		cells *= extent
+	}
+	return nil
+}
+
 // fits reports whether a row's arrays have the sizes of the problem.
 func (p *planned) fits(s *system) error {
 	want := 1

@@ -180,13 +180,18 @@ func (s *Analysis) stacks() {
 	}
 }
 
-// Entries is the number of entries of a Cholesky factor.
-func (s *Analysis) Entries() int {
-	entries := 0
+// Values is how many numbers a factor keeps in memory, Cholesky's or LU's, with the
+// updates that are on their way from front to front.
+func (s *Analysis) Values(lu bool) int {
+	values := s.updates[0] + s.updates[1]
 	for i := range s.nodes {
-		entries += s.nodes[i].count*(s.nodes[i].count+1)/2 + s.nodes[i].count*len(s.nodes[i].rows)
+		n := &s.nodes[i]
+		values += n.count * n.width()
+		if lu {
+			values += n.count * len(n.rows)
+		}
 	}
-	return entries
+	return values
 }
 
 // Fits reports whether a has the pattern that was analysed.

@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"context"
 	"fmt"
 
 	"penstock.dev/transforms/pde/dense"
@@ -41,12 +42,16 @@ func blocks(s *Analysis, size func(*node) int) [][]float64 {
 }
 
 // Factor factors a, of which it reads what stands for the upper triangle. It fails
-// with ErrIndefinite when a pivot is not positive, and with ErrPattern.
-func (c *Cholesky) Factor(a *sparse.Matrix) error {
+// with ErrIndefinite when a pivot is not positive, with ErrPattern, and with the
+// context's error, which is looked at before every front.
+func (c *Cholesky) Factor(ctx context.Context, a *sparse.Matrix) error {
 	if !c.Fits(a) {
 		return ErrPattern
 	}
 	for i := range c.nodes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		n := &c.nodes[i]
 		c.assemble(n, c.factors[i], a)
 		width, touched := n.width(), len(n.rows)

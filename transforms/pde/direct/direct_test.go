@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -58,7 +59,7 @@ func relative(a *sparse.Matrix, x, b []float64) float64 {
 }
 
 type factor interface {
-	Factor(*sparse.Matrix) error
+	Factor(context.Context, *sparse.Matrix) error
 	Apply(dst, src []float64)
 }
 
@@ -83,7 +84,7 @@ func TestGridsAreSolved(t *testing.T) {
 				}
 				for _, f := range factors {
 					for range 2 { // memory is used again
-						if err := f.Factor(a); err != nil {
+						if err := f.Factor(t.Context(), a); err != nil {
 							t.Fatal(shape, err)
 						}
 						b, x := sines(a.N), make([]float64, a.N)
@@ -167,7 +168,7 @@ func TestAnyPatternAgreesWithDense(t *testing.T) {
 			factors = append(factors, NewCholesky(s))
 		}
 		for _, f := range factors {
-			if err := f.Factor(a); err != nil {
+			if err := f.Factor(t.Context(), a); err != nil {
 				t.Errorf("%T of order %d: %v", f, n, err)
 				continue
 			}
@@ -207,7 +208,7 @@ func TestAnalysisIsAnOrder(t *testing.T) {
 func TestFillIsThatOfNestedDissection(t *testing.T) {
 	a := laplacian(rand.New(rand.NewPCG(1, 1)), 0, 100, 100)
 	bound := 31.0 / 4 * 1e4 * math.Log2(1e4)
-	byGrid, bySearch := analyse(t, a, Grid(100, 100)).Entries(), analyse(t, a, nil).Entries()
+	byGrid, bySearch := entries(analyse(t, a, Grid(100, 100))), entries(analyse(t, a, nil))
 	if float64(byGrid) > 0.6*bound || float64(bySearch) > 0.8*bound {
 		t.Errorf("%d entries by coordinates, %d by search, bound %.0f", byGrid, bySearch, bound)
 	}
@@ -250,7 +251,7 @@ func TestUnsolvableMatricesAreErrors(t *testing.T) {
 			if _, is := f.(*Cholesky); is {
 				want = c.cholesky
 			}
-			err := f.Factor(c.a)
+			err := f.Factor(t.Context(), c.a)
 			if want != nil && !errors.Is(err, want) {
 				t.Errorf("%T, %s: %v", f, name, err)
 			}
@@ -261,12 +262,12 @@ func TestUnsolvableMatricesAreErrors(t *testing.T) {
 					t.Errorf("%T: NaN is lost", f)
 				}
 			}
-			if err := f.Factor(regular); err != nil {
+			if err := f.Factor(t.Context(), regular); err != nil {
 				t.Errorf("%T after %s: %v", f, name, err)
 			}
 		}
 	}
-	if err := NewLU(s).Factor(laplacian(rng, 0, 9, 16)); !errors.Is(err, ErrPattern) {
+	if err := NewLU(s).Factor(t.Context(), laplacian(rng, 0, 9, 16)); !errors.Is(err, ErrPattern) {
 		t.Errorf("another pattern: %v", err)
 	}
 	if _, err := Analyse(regular, Grid(5, 5)); err == nil {
@@ -287,7 +288,7 @@ func FuzzLU(f *testing.F) {
 		a, _ := scattered(rand.New(rand.NewPCG(seed, 1)), n, perRow, seed%2 == 0)
 		s := analyse(t, a, nil)
 		lu, cholesky := NewLU(s), NewCholesky(s)
-		if err := lu.Factor(a); err != nil {
+		if err := lu.Factor(t.Context(), a); err != nil {
 			if !errors.Is(err, ErrSingular) || seed%2 == 0 {
 				t.Fatal(err)
 			}
@@ -301,7 +302,7 @@ func FuzzLU(f *testing.F) {
 		if r := relative(a, x, sines(n)); !(r < 1e-10) {
 			t.Errorf("residual %g", r)
 		}
-		if err := cholesky.Factor(a); err != nil {
+		if err := cholesky.Factor(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		cholesky.Apply(x, sines(n))
@@ -324,7 +325,7 @@ func BenchmarkGrid(b *testing.B) {
 		for _, f := range []factor{NewCholesky(s), NewLU(s)} {
 			b.Run(fmt.Sprintf("%T/%d/factor", f, a.N), func(b *testing.B) {
 				for b.Loop() {
-					f.Factor(a)
+					f.Factor(b.Context(), a)
 				}
 			})
 			b.Run(fmt.Sprintf("%T/%d/solve", f, a.N), func(b *testing.B) {
@@ -332,6 +333,46 @@ func BenchmarkGrid(b *testing.B) {
 					f.Apply(y, x)
 				}
 			})
+		}
+	}
+}
+
+// entries is the number of entries of a Cholesky factor.
+func entries(s *Analysis) (n int) {
+	for i := range s.nodes {
+		n += s.nodes[i].count*(s.nodes[i].count+1)/2 + s.nodes[i].count*len(s.nodes[i].rows)
+	}
+	return n
+}
+
+// What Values says is what is taken.
+func TestValuesCountTheMemory(t *testing.T) {
+	s := analyse(t, laplacian(rand.New(rand.NewPCG(1, 1)), 1, 9, 9, 9), Grid(9, 9, 9))
+	lu, cholesky := NewLU(s), NewCholesky(s)
+	count := func(lists ...[][]float64) (n int) {
+		for _, list := range lists {
+			for _, values := range list {
+				n += len(values)
+			}
+		}
+		return n
+	}
+	if got, want := s.Values(true), count(lu.upper, lu.lower, lu.updates[:]); got != want {
+		t.Errorf("LU: %d, took %d", got, want)
+	}
+	if got, want := s.Values(false), count(cholesky.factors, cholesky.updates[:]); got != want {
+		t.Errorf("Cholesky: %d, took %d", got, want)
+	}
+}
+
+func TestAFactorisationCanBeStopped(t *testing.T) {
+	a := laplacian(rand.New(rand.NewPCG(1, 1)), 0, 9, 9)
+	s := analyse(t, a, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, f := range []factor{NewLU(s), NewCholesky(s)} {
+		if err := f.Factor(ctx, a); !errors.Is(err, context.Canceled) {
+			t.Errorf("%T: %v", f, err)
 		}
 	}
 }

@@ -9,7 +9,7 @@
 //
 //	analysis := direct.Analyse(a, direct.Grid(100, 100))
 //	factor := direct.NewCholesky(analysis)
-//	err := factor.Factor(a)
+//	err := factor.Factor(ctx, a)
 //	factor.Apply(x, b)
 //
 // LU exchanges rows within a front's own unknowns only, so that the fronts stay as

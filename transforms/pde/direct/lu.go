@@ -1,6 +1,7 @@
 package direct
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -33,8 +34,9 @@ func NewLU(s *Analysis) *LU {
 const singular = 1e-14
 
 // Factor factors a. It fails with ErrSingular when a front offers no usable pivot,
-// which a regular matrix may do too, and with ErrPattern.
-func (c *LU) Factor(a *sparse.Matrix) error {
+// which a regular matrix may do too, with ErrPattern, and with the context's error,
+// which is looked at before every front.
+func (c *LU) Factor(ctx context.Context, a *sparse.Matrix) error {
 	if !c.Fits(a) {
 		return ErrPattern
 	}
@@ -43,6 +45,9 @@ func (c *LU) Factor(a *sparse.Matrix) error {
 		largest = max(largest, math.Abs(v))
 	}
 	for i := range c.nodes {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		n := &c.nodes[i]
 		u, l := c.upper[i], c.lower[i]
 		c.assemble(n, u, l, a)

@@ -51,7 +51,7 @@ func solveLU(t testing.TB, a *sparse.Matrix, coordinates [][]float32, b []float6
 		t.Fatal(err)
 	}
 	lu := direct.NewLU(s)
-	if err := lu.Factor(a); err != nil {
+	if err := lu.Factor(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	x := make([]float64, a.N)

@@ -14,7 +14,7 @@ import (
 type factor struct {
 	of     *sparse.Matrix // nil while there is none
 	solver interface {
-		Factor(*sparse.Matrix) error
+		Factor(context.Context, *sparse.Matrix) error
 		krylov.Preconditioner
 	}
 }
@@ -24,10 +24,7 @@ type factor struct {
 const refinements = 50
 
 func (w *Worker) direct(ctx context.Context, a *sparse.Matrix, x, b []float64, o krylov.Options) (krylov.Result, string, error) {
-	if err := w.factorise(a); err != nil {
-		return krylov.Result{}, "", err
-	}
-	if err := ctx.Err(); err != nil {
+	if err := w.factorise(ctx, a); err != nil {
 		return krylov.Result{}, "", err
 	}
 	reason := ""
@@ -50,7 +47,7 @@ func (w *Worker) direct(ctx context.Context, a *sparse.Matrix, x, b []float64, o
 	return result, reason, err
 }
 
-func (w *Worker) factorise(a *sparse.Matrix) error {
+func (w *Worker) factorise(ctx context.Context, a *sparse.Matrix) error {
 	if w.factor != nil && w.factor.of != nil && w.plan.problem.Constant && w.factor.of.Equal(a) {
 		return nil
 	}
@@ -67,7 +64,7 @@ func (w *Worker) factorise(a *sparse.Matrix) error {
 		}
 	}
 	w.factor.of = nil
-	if err := w.factor.solver.Factor(a); err != nil {
+	if err := w.factor.solver.Factor(ctx, a); err != nil {
 		return err
 	}
 	w.factor.of = a

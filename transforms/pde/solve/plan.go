@@ -79,15 +79,18 @@ func NewPlan(p *problem.Problem, o Options) (*Plan, error) {
 	return &Plan{problem: p, options: o}, nil
 }
 
-// mostEntries bounds the memory of a factor: 1 GB.
-const mostEntries = 1 << 27
+// mostValues bounds the memory of a worker's factor: 1 GB.
+const mostValues = 1 << 27
 
 // analyse is the analysis of the problem's pattern, made when first asked for.
 func (p *Plan) analyse(a *sparse.Matrix) (*direct.Analysis, error) {
 	p.once.Do(func() {
 		p.analysis, p.tooLarge = direct.Analyse(a, p.problem.Coordinates())
-		if p.tooLarge == nil && p.analysis.Entries() > mostEntries {
-			p.tooLarge = fmt.Errorf("a factor would have %d entries, the limit is %d", p.analysis.Entries(), mostEntries)
+		if p.tooLarge != nil {
+			return
+		}
+		if values := p.analysis.Values(!p.problem.Definite); values > mostValues {
+			p.tooLarge = fmt.Errorf("a factor would have %d values, the limit is %d", values, mostValues)
 		}
 	})
 	return p.analysis, p.tooLarge
