@@ -14,6 +14,7 @@ import (
 // inverse of assembler.
 type disassembler struct {
 	columns [][]parquet.Value // by leaf
+	pending [][]data.Value    // tensors that belong behind them
 	bytes   int               // of the values, about
 }
 
@@ -135,6 +136,76 @@ func (d *disassembler) tensor(n *node, v data.Value, rep int) error {
 		return listOf(d, n, x, rep, func(b uint8) data.Value { return data.Int64Value(int64(b)) })
 	}
 	return mismatch(n, v)
+}
+
+// plain reports whether v is a tensor whose elements are stored as they are, which can
+// be taken apart later.
+func plain(n *node, v data.Value) bool {
+	if n.typ.Kind != data.Tensor || v.Kind() != data.Tensor {
+		return false
+	}
+	switch v.Tensor().Data.(type) {
+	case []float32:
+		return n.children[0].typ.Kind == data.Float32
+	case []float64:
+		return n.children[0].typ.Kind == data.Float64
+	}
+	return false
+}
+
+// later notes a plain tensor of a top-level column. What the column gets after it must
+// be preceded by settle.
+func (d *disassembler) later(n *node, v data.Value) {
+	d.pending[n.first] = append(d.pending[n.first], v)
+	switch x := v.Tensor().Data.(type) {
+	case []float32:
+		d.bytes += 8 * len(x)
+	case []float64:
+		d.bytes += 8 * len(x)
+	}
+}
+
+// settle appends the tensors that are pending for the leaf of n. It touches nothing
+// but that leaf's values.
+func (d *disassembler) settle(n *node) {
+	for _, v := range d.pending[n.first] {
+		switch x := v.Tensor().Data.(type) {
+		case []float32:
+			d.columns[n.first] = numbers(d.columns[n.first], n, x)
+		case []float64:
+			d.columns[n.first] = numbers(d.columns[n.first], n, x)
+		}
+	}
+	clear(d.pending[n.first])
+	d.pending[n.first] = d.pending[n.first][:0]
+}
+
+// numbers appends a list of numbers that begins a row.
+func numbers[T float32 | float64](column []parquet.Value, n *node, elements []T) []parquet.Value {
+	if len(elements) == 0 {
+		return append(column, parquet.Value{}.Level(0, n.def, n.first))
+	}
+	from := len(column)
+	column = slices.Grow(column, len(elements))[:from+len(elements)]
+	row := column[from:]
+	switch elements := any(elements).(type) {
+	case []float32:
+		for i, e := range elements {
+			row[i] = parquet.FloatValue(e)
+		}
+	case []float64:
+		for i, e := range elements {
+			row[i] = parquet.DoubleValue(e)
+		}
+	}
+	rep, def, leaf := n.rep, n.children[0].def, n.first
+	for i := range row {
+		row[i].SetRepetitionLevel(rep)
+		row[i].SetDefinitionLevel(def)
+		row[i].SetColumnIndex(leaf)
+	}
+	row[0].SetRepetitionLevel(0)
+	return column
 }
 
 func listOf[T any](d *disassembler, n *node, elements []T, rep int, value func(T) data.Value) error {

@@ -1,9 +1,11 @@
 package parquet
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/parquet-go/parquet-go"
@@ -43,7 +45,7 @@ type Writer struct {
 	columns []*parquet.ColumnWriter
 	root    *node
 	values  disassembler
-	marks   []int // lengths of the columns before the row being written
+	marks   []mark // by leaf, before the row being written
 	codec   format.CompressionCodec
 
 	rowsPerGroup int64
@@ -52,6 +54,9 @@ type Writer struct {
 	groupBytes   int
 	rows         int64
 }
+
+// mark is how much of a leaf there is.
+type mark struct{ values, pending int }
 
 // NewWriter creates the file, or empties it. Errors name it.
 func NewWriter(path string, schema *data.Schema, o Options) (*Writer, error) {
@@ -77,7 +82,8 @@ func NewWriter(path string, schema *data.Schema, o Options) (*Writer, error) {
 	w.out = parquet.NewGenericWriter[any](w.file, config, parquet.DataPageStatistics(false))
 	w.columns = w.out.ColumnWriters()
 	w.values.columns = make([][]parquet.Value, len(leaves))
-	w.marks = make([]int, len(leaves))
+	w.values.pending = make([][]data.Value, len(leaves))
+	w.marks = make([]mark, len(leaves))
 	return w, nil
 }
 
@@ -135,14 +141,25 @@ func (w *Writer) Write(values []data.Value) (err error) {
 	if len(values) != len(w.root.children) {
 		return fmt.Errorf("%s: %d values for %d columns", w.path, len(values), len(w.root.children))
 	}
-	for i, c := range w.values.columns {
-		w.marks[i] = len(c)
+	for i := range w.marks {
+		w.marks[i] = mark{len(w.values.columns[i]), len(w.values.pending[i])}
 	}
+	bytes := w.values.bytes
 	for i, n := range w.root.children {
+		if plain(n, values[i]) {
+			w.values.later(n, values[i])
+			continue
+		}
+		if len(w.values.pending[n.first]) > 0 {
+			w.values.settle(n)
+			w.marks[n.first] = mark{values: len(w.values.columns[n.first])}
+		}
 		if err := w.values.field(n, values[i], 0, 0); err != nil {
-			for i, mark := range w.marks {
-				w.values.columns[i] = w.values.columns[i][:mark]
+			for i, m := range w.marks {
+				w.values.columns[i] = w.values.columns[i][:m.values]
+				w.values.pending[i] = w.values.pending[i][:m.pending]
 			}
+			w.values.bytes = bytes
 			return err
 		}
 	}
@@ -160,7 +177,43 @@ func (w *Writer) Write(values []data.Value) (err error) {
 // flush hands the batch to the columns, and closes the row group if it is full.
 func (w *Writer) flush() (err error) {
 	defer catch(&err)
-	for i, values := range w.values.columns {
+	if err := w.flushColumns(); err != nil {
+		return err
+	}
+	w.groupBytes += w.values.bytes
+	w.values.bytes, w.batchRows = 0, 0
+	if w.groupRows >= w.rowsPerGroup || w.groupBytes >= maxGroupBytes {
+		w.groupRows, w.groupBytes = 0, 0
+		return w.out.Flush()
+	}
+	return nil
+}
+
+// longColumn is how many values of a column in a batch are worth a goroutine.
+const longColumn = 4096
+
+// flushColumns hands the batch's values to the columns, which share nothing: long ones
+// are encoded side by side. What is written does not depend on it.
+func (w *Writer) flushColumns() error {
+	var wait sync.WaitGroup
+	failed := make([]error, len(w.root.children))
+	for i, n := range w.root.children {
+		if len(w.values.pending[n.first]) > 0 || len(w.values.columns[n.first]) >= longColumn {
+			wait.Go(func() { failed[i] = w.flushColumn(n) })
+		} else {
+			failed[i] = w.flushColumn(n)
+		}
+	}
+	wait.Wait()
+	return errors.Join(failed...)
+}
+
+// flushColumn hands over what there is for the leaves of a column.
+func (w *Writer) flushColumn(n *node) (err error) {
+	defer catch(&err)
+	w.values.settle(n)
+	for i := n.first; i < n.first+n.leaves; i++ {
+		values := w.values.columns[i]
 		if len(values) == 0 {
 			continue
 		}
@@ -169,12 +222,6 @@ func (w *Writer) flush() (err error) {
 		}
 		clear(values)
 		w.values.columns[i] = values[:0]
-	}
-	w.groupBytes += w.values.bytes
-	w.values.bytes, w.batchRows = 0, 0
-	if w.groupRows >= w.rowsPerGroup || w.groupBytes >= maxGroupBytes {
-		w.groupRows, w.groupBytes = 0, 0
-		return w.out.Flush()
 	}
 	return nil
 }

@@ -1,9 +1,13 @@
 package parquet
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -232,5 +236,78 @@ func TestMerge(t *testing.T) {
 	writeAll(t, other, data.MustSchema(data.Field{Name: "x", Type: data.Int64Type}), Options{}, nil)
 	if err := Merge(t.Context(), dst, Options{}, parts[0], other); err == nil || !strings.Contains(err.Error(), "differ") {
 		t.Errorf("merged files of different columns: %v", err)
+	}
+}
+
+// Tensors take a way of their own into the file; what is there is what lists of the same
+// numbers give, whatever comes between them and however many processors there are.
+func TestTensorsAreStoredAsListsAre(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	tensor := func(elem *data.Type) data.Type { return data.Type{Kind: data.Tensor, Elem: elem} }
+	schema := data.MustSchema(
+		data.Field{Name: "n", Type: data.Int64Type},
+		data.Field{Name: "a", Type: tensor(&data.Float64Type), Nullable: true},
+		data.Field{Name: "b", Type: tensor(&data.Float32Type)},
+	)
+	rng := rand.New(rand.NewPCG(1, 2))
+	var tensors, lists [][]data.Value
+	for i := range 400 {
+		size := rng.IntN(3) * rng.IntN(3000)
+		a, b := make([]float64, size), make([]float32, size/2)
+		asA, asB := make([]data.Value, len(a)), make([]data.Value, len(b))
+		for k := range a {
+			a[k] = rng.NormFloat64()
+			asA[k] = data.Float64Value(a[k])
+		}
+		for k := range b {
+			b[k] = rng.Float32()
+			asB[k] = data.Float32Value(b[k])
+		}
+		n := data.Int64Value(int64(i))
+		list := []data.Value{n, data.ListValue(asA), data.ListValue(asB)}
+		row := []data.Value{n, data.TensorValue(&data.Array{Shape: []int{size}, Data: a}), data.TensorValue(&data.Array{Shape: []int{size / 2}, Data: b})}
+		switch rng.IntN(8) {
+		case 0:
+			list[1], row[1] = data.Value{}, data.Value{}
+		case 1:
+			row[1] = list[1]
+		}
+		tensors, lists = append(tensors, row), append(lists, list)
+	}
+	write := func(name string, processors int, rows [][]data.Value, bad ...data.Value) []byte {
+		runtime.GOMAXPROCS(processors)
+		path := filepath.Join(t.TempDir(), name)
+		w, err := NewWriter(path, schema, Options{RowsPerGroup: 150})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, row := range rows {
+			if err := w.Write(row); err != nil {
+				t.Fatal(err)
+			}
+			if i%3 == 0 && len(bad) > 0 {
+				if err := w.Write([]data.Value{row[0], row[1], bad[i%len(bad)]}); err == nil {
+					t.Fatal("a row that does not fit was written")
+				}
+			}
+		}
+		if _, _, err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return content
+	}
+	want := write("lists", 1, lists)
+	wrong := data.TensorValue(&data.Array{Shape: []int{1}, Data: []float64{1}})
+	for _, processors := range []int{1, 4} {
+		if !bytes.Equal(write("tensors", processors, tensors), want) {
+			t.Errorf("%d processors: other bytes", processors)
+		}
+		if !bytes.Equal(write("faults", processors, tensors, data.Value{}, wrong), want) {
+			t.Errorf("%d processors: rows that do not fit leave a trace", processors)
+		}
 	}
 }
