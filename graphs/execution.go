@@ -24,7 +24,8 @@ type Execution struct {
 	stop  context.CancelFunc
 	cause atomic.Pointer[NodeError]
 
-	draining atomic.Bool // a stream is to end
+	draining atomic.Bool          // a stream is to end
+	source   atomic.Pointer[live] // of a stream, once it is connected
 }
 
 // Options say how a plan is run.

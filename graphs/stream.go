@@ -202,12 +202,19 @@ func (e *Execution) drained() bool {
 
 // Events are the accounts of the stream's source.
 func (e *Execution) Events() transforms.EventCounts {
-	for _, n := range e.plan.Nodes {
-		if s := e.nodes[n.Name].subscription; s != nil {
-			return s.Counts()
-		}
+	if _, s := e.Subscription(); s != nil {
+		return s.Counts()
 	}
 	return transforms.EventCounts{}
+}
+
+// Subscription is the stream's source and its name; nil before it is connected and
+// for a batch. It may be called at any time.
+func (e *Execution) Subscription() (node string, s transforms.Subscription) {
+	if l := e.source.Load(); l != nil {
+		return l.Name, l.subscription
+	}
+	return "", nil
 }
 
 // openStreams connects the sinks that store as records come, then the source: what
@@ -222,7 +229,9 @@ func (e *Execution) openStreams() error {
 				l.writer, err = impl.OpenStream(e.ctx, l.run())
 			}
 		case transforms.Unbounded:
-			l.subscription, err = impl.Subscribe(e.ctx, l.run())
+			if l.subscription, err = impl.Subscribe(e.ctx, l.run()); err == nil {
+				e.source.Store(l)
+			}
 		}
 		if err != nil {
 			return &NodeError{Node: n.Name, Err: err}
@@ -242,15 +251,15 @@ func (e *Execution) finishStreams(ctx context.Context) error {
 			}
 		}
 	}
-	for _, n := range e.plan.Nodes {
-		if s := e.nodes[n.Name].subscription; s != nil {
-			if err := s.Finish(ctx); err != nil {
-				return &NodeError{Node: n.Name, Err: err}
-			}
-			if c := s.Counts(); c.InFlight > 0 {
-				return &NodeError{Node: n.Name, Err: fmt.Errorf("accounts do not balance: %d events were taken and neither acknowledged nor made dead letters", c.InFlight)}
-			}
-		}
+	node, s := e.Subscription()
+	if s == nil {
+		return nil
+	}
+	if err := s.Finish(ctx); err != nil {
+		return &NodeError{Node: node, Err: err}
+	}
+	if c := s.Counts(); c.InFlight > 0 {
+		return &NodeError{Node: node, Err: fmt.Errorf("accounts do not balance: %d events were taken and neither acknowledged nor made dead letters", c.InFlight)}
 	}
 	return nil
 }

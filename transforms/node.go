@@ -3,6 +3,7 @@ package transforms
 import (
 	"context"
 	"iter"
+	"time"
 
 	"penstock.dev/data"
 )
@@ -186,6 +187,10 @@ type Subscription interface {
 	Finish(ctx context.Context) error
 	// Counts tells what became of the events so far.
 	Counts() EventCounts
+	// State asks how the stream stands. It may be called at any time.
+	State(ctx context.Context) (StreamState, error)
+	// Latency tells how long events took so far.
+	Latency() Latency
 	// Close ends the subscription. Events that are not settled come again.
 	Close() error
 }
@@ -198,6 +203,21 @@ type EventCounts struct {
 	Acknowledged int64 // everything that stems from the event is stored or filtered
 	DeadLetters  int64 // something that stems from it was refused
 	InFlight     int64
+}
+
+// StreamState is how a stream stands, for all processes that take from it together.
+type StreamState struct {
+	Waiting int64     // events that nobody has taken
+	Pending int64     // taken and not settled
+	Floor   uint64    // place in the stream up to which all are settled
+	Oldest  time.Time // publication of the oldest that is not settled; zero if all are
+}
+
+// Latency counts the events that were settled by the time since their publication.
+type Latency struct {
+	Bounds []time.Duration // upper, of the classes
+	Counts []int64         // one more than Bounds: the last class has no bound
+	Sum    time.Duration
 }
 
 // StreamSink is a sink that stores records as they come, and so may stand behind

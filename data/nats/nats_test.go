@@ -461,3 +461,50 @@ func TestWhatWasFetchedAheadIsGivenBack(t *testing.T) {
 		t.Errorf("%d messages were left to the next, want 11", rest)
 	}
 }
+
+// How a stream stands counts what the consumer takes alone, and its oldest message.
+func TestState(t *testing.T) {
+	url := natstest.Serve(t, natstest.Options{})
+	client := natstest.Dial(t, url)
+	config := consumer()
+	config.Subjects, config.Create = []string{"a", "b.*"}, nil
+	client.Make("EVENTS", "a", "b.*", "other")
+	client.Make("DEAD", "dead")
+	for _, subject := range []string{"other", "b.x", "a", "other", "b.y"} {
+		client.Publish(subject, "", nil, nil)
+	}
+	times := client.All("EVENTS")
+	s, err := connect(t, Server{URL: url}).Subscribe(t.Context(), config, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	want := func(waiting, pending int64, oldest time.Time) {
+		t.Helper()
+		var got State
+		for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) { // acknowledgements travel
+			if got, err = s.State(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if got.Waiting == waiting && got.Pending == pending && got.Oldest.Equal(oldest) {
+				return
+			}
+		}
+		t.Errorf("%+v, want %d waiting, %d pending, the oldest of %v", got, waiting, pending, oldest)
+	}
+	want(3, 0, times[1].Time)
+	got := next(t, s)
+	want(0, 3, times[1].Time)
+	got[0].Event.Release()
+	want(0, 2, times[2].Time)
+	got[2].Event.Release()
+	got[1].Event.Release()
+	want(0, 0, time.Time{})
+	if counts, sum := s.Latency(); len(counts) != len(Bounds)+1 || sum <= 0 {
+		t.Errorf("latencies %v, %v in all", counts, sum)
+	}
+	client.Delete("EVENTS")
+	if _, err := s.State(t.Context()); err == nil || strings.Contains(err.Error(), "\n") {
+		t.Errorf("a stream that is gone: %v", err)
+	}
+}

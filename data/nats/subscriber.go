@@ -62,12 +62,14 @@ type Taken struct {
 type Subscriber struct {
 	conn     *Conn
 	config   Consumer
+	stream   jetstream.Stream
 	consumer jetstream.Consumer
 	epoch    string // tells the stream from one of its name before it
 	dead     *Publisher
 	attempts *attempts
 
 	received, redelivered, acknowledged, deadLetters atomic.Int64
+	latency                                          latencies
 
 	ahead chan fetched // the next batch, if it was asked for; holds one
 	apart []*Message   // redelivered, to be tried alone
@@ -95,7 +97,7 @@ func (c *Conn) Subscribe(ctx context.Context, config Consumer, state string) (*S
 	if err != nil {
 		return nil, err
 	}
-	s := &Subscriber{conn: c, config: config, inFlight: map[*Message]bool{}}
+	s := &Subscriber{conn: c, config: config, stream: stream, inFlight: map[*Message]bool{}}
 	if s.consumer, err = c.consumer(ctx, stream, config); err != nil {
 		return nil, err
 	}
@@ -376,6 +378,7 @@ func (s *Subscriber) settle(m *Message, refusals []data.Refusal) {
 func (s *Subscriber) acknowledge(m *Message) {
 	m.message.Ack()
 	delete(s.inFlight, m)
+	s.latency.add(time.Since(m.Time))
 	if m.alone {
 		s.attempts.end(m.Sequence) // a count too many does little harm
 	}

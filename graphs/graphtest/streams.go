@@ -141,6 +141,12 @@ func (s *subscription) settle(n int64, refusals []data.Refusal) {
 
 func (s *subscription) Finish(context.Context) error { return nil }
 func (s *subscription) Close() error                 { return nil }
+func (s *subscription) Latency() transforms.Latency  { return transforms.Latency{} }
+func (s *subscription) State(context.Context) (transforms.StreamState, error) {
+	s.journal.mutex.Lock()
+	defer s.journal.mutex.Unlock()
+	return transforms.StreamState{Waiting: s.events.N - s.counts.Received, Pending: s.counts.InFlight}, nil
+}
 func (s *subscription) Counts() transforms.EventCounts {
 	s.journal.mutex.Lock()
 	defer s.journal.mutex.Unlock()

@@ -92,21 +92,8 @@ func showProgress(cmd *cobra.Command, e *graphs.Execution) (stop func()) {
 
 // tell writes the report and prints the closing lines.
 func (f *runFlags) tell(w io.Writer, result *runners.Result) error {
-	account := result.Account()
-	page := func(w io.Writer) error { return report.HTML(w, account) }
-	account.Report = filepath.Join(result.Folder, "report.html")
-	if f.report != "" {
-		account.Report = f.report
-	}
-	if _, err := result.Save("report.html", page); err != nil {
-		return err
-	}
-	if f.report != "" {
-		if err := writeFile(f.report, page); err != nil {
-			return err
-		}
-	}
-	if _, err := result.SaveJSON("run.json", account); err != nil {
+	account, err := saveReport(result, f.report)
+	if err != nil {
 		return err
 	}
 	if len(account.Evaluations) > 0 {
@@ -116,6 +103,27 @@ func (f *runFlags) tell(w io.Writer, result *runners.Result) error {
 		fmt.Fprintln(w)
 	}
 	return report.Text(w, account, terminalWidth(w))
+}
+
+// saveReport leaves the report and the figures in the run's folder, and the report
+// at a path if one is given.
+func saveReport(result *runners.Result, path string) (*report.Run, error) {
+	account := result.Account()
+	page := func(w io.Writer) error { return report.HTML(w, account) }
+	account.Report = filepath.Join(result.Folder, "report.html")
+	if path != "" {
+		account.Report = path
+	}
+	if _, err := result.Save("report.html", page); err != nil {
+		return nil, err
+	}
+	if path != "" {
+		if err := writeFile(path, page); err != nil {
+			return nil, err
+		}
+	}
+	_, err := result.SaveJSON("run.json", account)
+	return account, err
 }
 
 func writeFile(path string, write func(io.Writer) error) error {

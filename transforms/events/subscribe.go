@@ -282,6 +282,18 @@ func (s *subscription) Counts() transforms.EventCounts {
 	return transforms.EventCounts(s.subscriber.Taken())
 }
 
+// State implements transforms.Subscription.
+func (s *subscription) State(ctx context.Context) (transforms.StreamState, error) {
+	state, err := s.subscriber.State(ctx)
+	return transforms.StreamState(state), err
+}
+
+// Latency implements transforms.Subscription.
+func (s *subscription) Latency() transforms.Latency {
+	counts, sum := s.subscriber.Latency()
+	return transforms.Latency{Bounds: nats.Bounds[:], Counts: counts, Sum: sum}
+}
+
 // Close implements transforms.Subscription.
 func (s *subscription) Close() error {
 	s.subscriber.Close()

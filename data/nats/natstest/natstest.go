@@ -92,7 +92,13 @@ type Client struct {
 // Dial connects for the length of a test.
 func Dial(t testing.TB, url string) *Client {
 	t.Helper()
-	nc, err := client.Connect(url, client.MaxReconnects(-1), client.ReconnectWait(50*time.Millisecond))
+	return DialAs(t, url, "", "")
+}
+
+// DialAs connects as a user.
+func DialAs(t testing.TB, url, user, password string) *Client {
+	t.Helper()
+	nc, err := client.Connect(url, client.UserInfo(user, password), client.MaxReconnects(-1), client.ReconnectWait(50*time.Millisecond))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,6 +123,28 @@ func (c *Client) Make(stream string, subjects ...string) {
 func (c *Client) Delete(stream string) {
 	c.t.Helper()
 	if err := c.js.DeleteStream(c.t.Context(), stream); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// DeleteConsumer removes a durable consumer.
+func (c *Client) DeleteConsumer(stream, durable string) {
+	c.t.Helper()
+	if err := c.js.DeleteConsumer(c.t.Context(), stream, durable); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// Bound lets a stream keep so many messages and refuse more.
+func (c *Client) Bound(stream string, messages int64) {
+	c.t.Helper()
+	s, err := c.js.Stream(c.t.Context(), stream)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	config := s.CachedInfo().Config
+	config.MaxMsgs, config.Discard = messages, jetstream.DiscardNew
+	if _, err := c.js.UpdateStream(c.t.Context(), config); err != nil {
 		c.t.Fatal(err)
 	}
 }
