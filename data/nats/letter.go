@@ -2,6 +2,7 @@ package nats
 
 import (
 	"maps"
+	"net/textproto"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,7 +22,8 @@ const (
 	HeaderNode     = "Penstock-Node"     // that refused it; this and the next two occur once for each refusal
 	HeaderClass    = "Penstock-Class"
 	HeaderReason   = "Penstock-Reason"
-	HeaderPart     = "Penstock-Part" // "1/2" where the payload is divided to make room for these headers
+	HeaderRetries  = "Penstock-Retries" // how often the message was published again; this one it keeps
+	HeaderPart     = "Penstock-Part"    // "1/2" where the payload is divided to make room for these headers
 )
 
 // reasonBytes bounds a reason in a header.
@@ -54,19 +56,27 @@ func (s *Subscriber) letter(m *Message, refusals []data.Refusal) []Publication {
 }
 
 // keptHeader is a message's header without instructions to the stream that it was
-// for, and without values that leave no room for others.
+// for, without what only a dead letter has, and without values that leave no room
+// for others.
 func keptHeader(from map[string][]string) map[string][]string {
 	header := map[string][]string{}
 	room := headerRoom / 4
 	for _, name := range slices.Sorted(maps.Keys(from)) {
 		for _, value := range from[name] {
-			if size := len(name) + len(value) + 4; size <= room && !strings.HasPrefix(name, "Nats-") {
+			if size := len(name) + len(value) + 4; size <= room && !ours(name) {
 				room -= size
 				header[name] = append(header[name], value)
 			}
 		}
 	}
 	return header
+}
+
+// ours reports whether a header is for the server or about a dead letter. Whoever
+// publishes a message cannot make it look like another's.
+func ours(name string) bool {
+	name = textproto.CanonicalMIMEHeaderKey(name)
+	return strings.HasPrefix(name, "Nats-") || strings.HasPrefix(name, "Penstock-") && name != HeaderRetries
 }
 
 // headerRoom is what the headers of a dead letter may need.

@@ -508,3 +508,60 @@ func TestState(t *testing.T) {
 		t.Errorf("a stream that is gone: %v", err)
 	}
 }
+
+// The message of a dead letter is published again as it was, once however often it
+// is tried, and the letter removed; a message cannot forge where it came from.
+func TestRetry(t *testing.T) {
+	url := natstest.Serve(t, natstest.Options{})
+	client := natstest.Dial(t, url)
+	client.Make("EVENTS", "e.>")
+	full := []byte(strings.Repeat("x", 1<<20-300))
+	client.Publish("e.small", "", []byte("small"), map[string][]string{"A": {"1", "2"}, HeaderSubject: {"e.forged"}, "penstock-sequence": {"7"}, HeaderRetries: {"4"}})
+	client.Publish("e.full", "", full, nil)
+	c := connect(t, Server{URL: url})
+	s, err := c.Subscribe(t.Context(), consumer(), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, m := range next(t, s) {
+		m.Event.Refuse(data.Refusal{Node: "score", Class: "null", Message: "because"})
+		m.Event.Release()
+	}
+	if err := s.Finish(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	client.Publish("dead", "", []byte("no dead letter"), nil)
+	d, err := c.DeadLetters(t.Context(), consumer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var letters []*Letter
+	if err := d.Each(t.Context(), func(l *Letter) error { letters = append(letters, l); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(letters) != 2 || letters[0].Subject != "e.small" || letters[0].Sequence != 1 || letters[1].Sequence != 2 || len(letters[1].at) != 2 || letters[0].Reason[0] != "because" {
+		t.Fatalf("letters %+v", letters)
+	}
+	for _, l := range []*Letter{letters[0], letters[1], letters[0], letters[1]} { // as after a death in between
+		if err := d.Retry(t.Context(), l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := client.Count("EVENTS-DEAD"); n != 1 {
+		t.Errorf("%d messages are left, want the one that is no dead letter", n)
+	}
+	all := client.All("EVENTS")
+	if len(all) != 4 {
+		t.Fatalf("%d messages, want 4", len(all))
+	}
+	if m := all[2]; string(m.Data) != "small" || m.Subject != "e.small" || strings.Join(m.Header["A"], "|") != "1|2" || m.Header[HeaderRetries][0] != "5" || m.Header[HeaderReason] != nil {
+		t.Errorf("published again: %s %q %v", m.Subject, m.Data, m.Header)
+	}
+	if m := all[3]; string(m.Data) != string(full) || m.Header[HeaderRetries][0] != "1" {
+		t.Errorf("published again: %s, %d bytes, retries %v", m.Subject, len(m.Data), m.Header[HeaderRetries])
+	}
+	if err := d.Each(t.Context(), func(l *Letter) error { t.Errorf("letter %+v", l); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}

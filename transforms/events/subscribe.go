@@ -161,11 +161,19 @@ func (n *Subscribe) Columns(transforms.Ports) (transforms.Ports, error) {
 
 // Subscribe implements transforms.Unbounded.
 func (n *Subscribe) Subscribe(ctx context.Context, run transforms.Run) (transforms.Subscription, error) {
-	c := n.config
-	conn, err := nats.Connect(ctx, c.NATS, "penstock "+run.Graph, run.State)
+	conn, err := nats.Connect(ctx, n.config.NATS, "penstock "+run.Graph, run.State)
 	if err != nil {
 		return nil, err
 	}
+	s, err := conn.Subscribe(ctx, n.consumer(), run.State)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &subscription{conn: conn, subscriber: s, config: n.config, shape: n.shape.Load()}, nil
+}
+
+func (n *Subscribe) consumer() nats.Consumer {
+	c := n.config
 	consumer := nats.Consumer{
 		Stream: c.Stream, Durable: c.Durable, Subjects: c.Subjects,
 		FromSequence: c.StartSequence, FromTime: c.StartTime, OnlyNew: c.Start == "new",
@@ -175,11 +183,21 @@ func (n *Subscribe) Subscribe(ctx context.Context, run transforms.Run) (transfor
 	if c.Create {
 		consumer.Create = &nats.NewStream{Subjects: c.Subjects, Duplicates: duplicates}
 	}
-	s, err := conn.Subscribe(ctx, consumer, run.State)
+	return consumer
+}
+
+// DeadLetters finds the dead letters of the node, for as long as use runs.
+func (n *Subscribe) DeadLetters(ctx context.Context, run transforms.Run, use func(*nats.DeadLetters) error) (err error) {
+	conn, err := nats.Connect(ctx, n.config.NATS, "penstock "+run.Graph, run.State)
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return err
 	}
-	return &subscription{conn: conn, subscriber: s, config: c, shape: n.shape.Load()}, nil
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	d, err := conn.DeadLetters(ctx, n.consumer())
+	if err != nil {
+		return err
+	}
+	return use(d)
 }
 
 // subscription makes rows of the messages of a consumer.
