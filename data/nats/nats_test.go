@@ -565,3 +565,22 @@ func TestRetry(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// Two consumers of a stream that is made keep their dead letters in one stream; one
+// whose subject nothing keeps is told so at the start.
+func TestDeadLettersOfTwoConsumers(t *testing.T) {
+	c := connect(t, Server{URL: natstest.Serve(t, natstest.Options{})})
+	config := consumer()
+	for _, durable := range []string{"one", "two"} {
+		config.Durable, config.DeadLetters = durable, LettersOf("EVENTS", durable)
+		s, err := c.Subscribe(t.Context(), config, t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+	}
+	config.DeadLetters = "elsewhere"
+	if _, err := c.Subscribe(t.Context(), config, t.TempDir()); err == nil || !strings.Contains(err.Error(), "does not keep the dead letters' subject elsewhere (add it: nats stream edit EVENTS-DEAD)") {
+		t.Errorf("error %v", err)
+	}
+}

@@ -52,41 +52,13 @@ func (c *Conn) DeadLetters(ctx context.Context, config Consumer) (*DeadLetters, 
 // Each hands on the dead letters that are there now, oldest first. What is not a
 // dead letter of the consumer's stream, or lacks a part, is passed over.
 func (d *DeadLetters) Each(ctx context.Context, take func(*Letter) error) error {
-	last := d.stream.CachedInfo().State.LastSeq
-	consumer, err := d.stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: []string{d.config.DeadLetters}})
-	if err != nil {
-		return fmt.Errorf("dead letters: %w", d.conn.explain(err))
-	}
 	partial := map[uint64]*Letter{}
-	for waiting := consumer.CachedInfo().NumPending; waiting > 0; {
-		batch, err := consumer.Fetch(int(min(waiting, 256)), jetstream.FetchMaxWait(apiTimeout))
-		if err != nil {
-			return fmt.Errorf("dead letters: %w", d.conn.explain(err))
+	return d.conn.each(ctx, d.stream, d.config.DeadLetters, func(m jetstream.Msg, at uint64) error {
+		if l := d.letter(m, at, partial); l != nil {
+			return take(l)
 		}
-		came := false
-		for m := range batch.Messages() {
-			meta, err := m.Metadata()
-			if err != nil {
-				return fmt.Errorf("dead letters: %w", err)
-			}
-			came, waiting = true, meta.NumPending
-			if meta.Sequence.Stream > last {
-				return nil
-			}
-			if l := d.letter(m, meta.Sequence.Stream, partial); l != nil {
-				if err := take(l); err != nil {
-					return err
-				}
-			}
-		}
-		if !came {
-			if err := batch.Error(); err != nil {
-				return fmt.Errorf("dead letters: %w", d.conn.explain(err))
-			}
-			return fmt.Errorf("dead letters: %s does not answer", d.conn.where)
-		}
-	}
-	return nil
+		return nil
+	})
 }
 
 // letter is the dead letter that a message completes, nil if it does not complete

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -164,14 +165,31 @@ func (c *Conn) deadLetters(ctx context.Context, config Consumer) (*Publisher, er
 	case errors.Is(err, jetstream.ErrStreamNotFound) && config.Create == nil:
 		return nil, fmt.Errorf("%s has no stream for the dead letters (make one that keeps subject %s, or set create: true)", c.where, config.DeadLetters)
 	case errors.Is(err, jetstream.ErrStreamNotFound):
-		name, create = config.Stream+"-DEAD", &NewStream{Subjects: []string{config.DeadLetters}, Duplicates: config.Create.Duplicates}
+		name, create = config.Stream+"-DEAD", &NewStream{Subjects: []string{config.keptLetters()}, Duplicates: config.Create.Duplicates}
 	case err != nil:
 		return nil, c.explain(err)
 	case name == config.Stream:
 		return nil, fmt.Errorf("stream %s would take its own dead letters of subject %s again (choose another subject for deadLetters)", name, config.DeadLetters)
 	}
-	return c.Publisher(ctx, name, create)
+	p, err := c.Publisher(ctx, name, create)
+	if err == nil && !p.Keeps(config.DeadLetters) {
+		return nil, fmt.Errorf("stream %s on %s does not keep the dead letters' subject %s (add it: nats stream edit %s)", name, c.where, config.DeadLetters, name)
+	}
+	return p, err
 }
+
+// keptLetters is the filter of a stream that is made for dead letters: those of all
+// consumers of the stream, if their subjects are what they are by default.
+func (c Consumer) keptLetters() string {
+	if prefix := LettersOf(c.Stream, ""); strings.HasPrefix(c.DeadLetters, prefix) {
+		return prefix + ">"
+	}
+	return c.DeadLetters
+}
+
+// LettersOf is the subject for the dead letters of a consumer unless it is given
+// another.
+func LettersOf(stream, durable string) string { return "dead." + stream + "." + durable }
 
 // Next waits a moment for messages and hands on those there are: a message that
 // was delivered before comes alone, for it may be the one that ended a process.

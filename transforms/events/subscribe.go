@@ -75,7 +75,7 @@ func newSubscribe(config []byte) (transforms.Node, error) {
 		wrong("create", "makes a stream, but of which subjects?", `subjects: ["events.>"]`)
 	}
 	if c.DeadLetters == "" {
-		c.DeadLetters = "dead." + c.Stream + "." + c.Durable
+		c.DeadLetters = nats.LettersOf(c.Stream, c.Durable)
 	}
 	for i, s := range c.Subjects {
 		if !isFilter(s) {
