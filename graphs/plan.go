@@ -58,6 +58,7 @@ func newPlan(g *specs.Graph, flawed map[string]bool) (*Plan, specs.Diagnostics) 
 	for _, n := range order {
 		p.connect(n)
 	}
+	p.checkHeld()
 	p.checkOutputs()
 	p.checkSources()
 	if !p.diagnostics.Failed() && len(flawed) == 0 {
@@ -340,6 +341,30 @@ func (p *planner) checkBounds(n *PlanNode) {
 	}
 	if endless {
 		p.endless = n.Name
+	}
+}
+
+// checkHeld refuses a sink that may keep back as many rows as events may be under
+// way: it would wait for more, and they for it, until the rows are old enough.
+func (p *planner) checkHeld() {
+	source := p.nodes[p.endless]
+	if source == nil {
+		return
+	}
+	capacious, ok := source.Impl.(transforms.Capacious)
+	if !ok {
+		return
+	}
+	events, batch, field := capacious.Capacity()
+	for i := range p.graph.Nodes {
+		n := p.nodes[p.graph.Nodes[i].Name]
+		holder, ok := n.Impl.(transforms.Holder)
+		if !ok {
+			continue
+		}
+		if rows, of := holder.Holds(); rows+batch > events {
+			p.report(n.Node, n.FieldPos(of), of, specs.CodeConfig, fmt.Sprintf("%d rows kept back and a batch of %d are more than the %d events that may be under way by %s of node %q", rows, batch, events, field, source.Name), "raise "+field+", or lower "+of)
+		}
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 )
 
 // Kind is an entry of the kind table. Its name is the definition's in the CUE
@@ -69,4 +70,18 @@ func Decode(config []byte, into any) error {
 		return errors.New("configuration goes on after its end")
 	}
 	return nil
+}
+
+// Duration is a length of time as a graph writes it: "30s".
+type Duration struct{ time.Duration }
+
+// UnmarshalJSON reads the text.
+func (d *Duration) UnmarshalJSON(b []byte) error {
+	var s string
+	if err := json.Unmarshal(b, &s); err != nil {
+		return err
+	}
+	var err error
+	d.Duration, err = time.ParseDuration(s)
+	return err
 }

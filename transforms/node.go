@@ -228,6 +228,19 @@ type StreamSink interface {
 	OpenStream(ctx context.Context, run Run) (StreamWriter, error)
 }
 
+// Holder is a StreamSink that keeps rows back over several calls of Flush.
+type Holder interface {
+	// Holds is the most rows it keeps back, and the field that says so.
+	Holds() (rows int, field string)
+}
+
+// Capacious is an Unbounded that has a bound on the events under way at a time.
+type Capacious interface {
+	// Capacity is the most events under way, and the field that says so; batch is
+	// how many it takes at once.
+	Capacity() (events, batch int, field string)
+}
+
 // StreamWriter stores records, called by one goroutine at a time.
 type StreamWriter interface {
 	// Write takes a record. id is the same when the record comes again after a

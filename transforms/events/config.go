@@ -1,27 +1,12 @@
 package events
 
 import (
-	"encoding/json"
 	"regexp"
 	"strings"
-	"time"
 
 	"penstock.dev/data/nats"
 	"penstock.dev/transforms"
 )
-
-// duration is a length of time as a graph writes it: "30s".
-type duration struct{ time.Duration }
-
-func (d *duration) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
-	}
-	var err error
-	d.Duration, err = time.ParseDuration(s)
-	return err
-}
 
 // serverErrors are what is wrong with the fields of nats.
 func serverErrors(s nats.Server) (errs []error) {

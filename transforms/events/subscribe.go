@@ -25,28 +25,28 @@ func init() {
 
 // SubscribeConfig configures the kind SubscribeNATS; see specs.#SubscribeNATS.
 type SubscribeConfig struct {
-	NATS          nats.Server        `json:"nats"`
-	Stream        string             `json:"stream"`
-	Durable       string             `json:"durable"`
-	Subjects      []string           `json:"subjects"`
-	Create        bool               `json:"create"`
-	Start         string             `json:"start"` // "all" or "new"
-	StartSequence uint64             `json:"startSequence"`
-	StartTime     time.Time          `json:"startTime"`
-	Payload       string             `json:"payload"` // "json", "text" or "bytes"
-	Declare       transforms.Columns `json:"columns"` // of JSON
-	Unknown       string             `json:"unknown"` // "reject" or "drop"
-	Column        string             `json:"column"`  // for a payload of text or bytes
-	Key           string             `json:"key"`
-	Subject       string             `json:"subjectColumn"`
-	Sequence      string             `json:"sequenceColumn"`
-	Time          string             `json:"timeColumn"`
-	Headers       map[string]string  `json:"headers"` // header by column
-	Batch         int                `json:"batch"`
-	MaxAckPending int                `json:"maxAckPending"`
-	AckWait       duration           `json:"ackWait"`
-	MaxDeliver    int                `json:"maxDeliver"`
-	DeadLetters   string             `json:"deadLetters"`
+	NATS          nats.Server         `json:"nats"`
+	Stream        string              `json:"stream"`
+	Durable       string              `json:"durable"`
+	Subjects      []string            `json:"subjects"`
+	Create        bool                `json:"create"`
+	Start         string              `json:"start"` // "all" or "new"
+	StartSequence uint64              `json:"startSequence"`
+	StartTime     time.Time           `json:"startTime"`
+	Payload       string              `json:"payload"` // "json", "text" or "bytes"
+	Declare       transforms.Columns  `json:"columns"` // of JSON
+	Unknown       string              `json:"unknown"` // "reject" or "drop"
+	Column        string              `json:"column"`  // for a payload of text or bytes
+	Key           string              `json:"key"`
+	Subject       string              `json:"subjectColumn"`
+	Sequence      string              `json:"sequenceColumn"`
+	Time          string              `json:"timeColumn"`
+	Headers       map[string]string   `json:"headers"` // header by column
+	Batch         int                 `json:"batch"`
+	MaxAckPending int                 `json:"maxAckPending"`
+	AckWait       transforms.Duration `json:"ackWait"`
+	MaxDeliver    int                 `json:"maxDeliver"`
+	DeadLetters   string              `json:"deadLetters"`
 }
 
 // Subscribe takes events from a stream: see [SubscribeConfig].
@@ -184,6 +184,11 @@ func (n *Subscribe) consumer() nats.Consumer {
 		consumer.Create = &nats.NewStream{Subjects: c.Subjects, Duplicates: duplicates}
 	}
 	return consumer
+}
+
+// Capacity implements transforms.Capacious.
+func (n *Subscribe) Capacity() (events, batch int, field string) {
+	return n.config.MaxAckPending, n.config.Batch, "maxAckPending"
 }
 
 // DeadLetters finds the dead letters of the node, for as long as use runs.
