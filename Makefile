@@ -47,7 +47,7 @@ test: ## everything a change must pass; 15 minutes on two cores
 	.ci/test
 
 test-long: models ## with real models, mutated files and larger inputs
-	PENSTOCK_LONG=1 go test -timeout 60m ./...
+	PENSTOCK_LONG=1 go test -timeout 150m ./...
 
 bench: model ## ratios against peers, each measured in one run
 	.ci/bench

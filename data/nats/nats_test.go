@@ -584,3 +584,29 @@ func TestDeadLettersOfTwoConsumers(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// A server whose store is full is said to be, with the cure, and taken up again when
+// there is room.
+func TestFullStore(t *testing.T) {
+	url := natstest.Serve(t, natstest.Options{MaxStore: 200_000})
+	c := connect(t, Server{URL: url})
+	p, err := c.Publisher(t.Context(), "S", &NewStream{Subjects: []string{"s"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.patience = 300 * time.Millisecond
+	for range 30 {
+		if err := p.Publish(t.Context(), Publication{Subject: "s", Data: make([]byte, 10_000)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Flush(t.Context()); err == nil || !strings.Contains(err.Error(), "stream S on "+url+" takes no messages: ") || !strings.HasSuffix(err.Error(), "(free space on the server's disk, or raise its limits)") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("error %v", err)
+	}
+	if err := natstest.Dial(t, url).Purge("S"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Flush(t.Context()); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+}

@@ -147,6 +147,7 @@ func (p *Publisher) settle(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
+		u.err = err // a future tells it once
 		if !p.conn.nc.IsConnected() {
 			refusedSince = time.Time{}
 		} else if refusedSince.IsZero() {
@@ -188,7 +189,7 @@ func (p *Publisher) await(ctx context.Context, u *unstored) error {
 func cure(err error) string {
 	var api *jetstream.APIError
 	switch {
-	case errors.As(err, &api) && (api.ErrorCode == codeNoStorage || api.ErrorCode == codeNoMemory || api.ErrorCode == codeStoreFailed):
+	case errors.As(err, &api) && (api.ErrorCode == codeNoResources || api.ErrorCode == codeNoStorage || api.ErrorCode == codeNoMemory || api.ErrorCode == codeStoreFailed):
 		return " (free space on the server's disk, or raise its limits)"
 	case errors.As(err, &api) && api.ErrorCode == codeStreamNotFound, errors.Is(err, jetstream.ErrNoStreamResponse):
 		return " (is the stream still there?)"
@@ -198,6 +199,7 @@ func cure(err error) string {
 
 // Error codes of JetStream's that the client has no name for.
 const (
+	codeNoResources    = 10023
 	codeNoMemory       = 10028
 	codeNoStorage      = 10047
 	codeStreamNotFound = 10059

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"regexp"
@@ -93,5 +94,51 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 	for name := range documented {
 		t.Errorf("README.md has %s, which is no metric", name)
+	}
+}
+
+// The dashboard asks for metrics that there are, by labels that they have, and shows
+// all of them.
+func TestDashboard(t *testing.T) {
+	content, err := os.ReadFile("dashboard.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var dashboard struct {
+		Panels []struct {
+			Title   string
+			Targets []struct{ Expr, LegendFormat string }
+		}
+	}
+	if err := json.Unmarshal(content, &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string]string{} // by metric
+	described := regexp.MustCompile(`fqName: "([^"]+)".*variableLabels: \{([^}]*)\}`)
+	for _, d := range descs {
+		m := described.FindStringSubmatch(d.String())
+		labels[m[1]] = "," + m[2] + ",instance,"
+	}
+	shown := map[string]bool{}
+	for _, p := range dashboard.Panels {
+		for _, target := range p.Targets {
+			for _, name := range regexp.MustCompile(`penstock_[a-z_]+`).FindAllString(target.Expr, -1) {
+				name = strings.TrimSuffix(name, "_bucket")
+				shown[name] = true
+				if labels[name] == "" {
+					t.Errorf("%s: no metric %s", p.Title, name)
+				}
+				for _, l := range regexp.MustCompile(`\{\{(\w+)\}\}`).FindAllStringSubmatch(target.LegendFormat, -1) {
+					if !strings.Contains(labels[name], ","+l[1]+",") {
+						t.Errorf("%s: %s has no label %s", p.Title, name, l[1])
+					}
+				}
+			}
+		}
+	}
+	for name := range labels {
+		if !shown[name] {
+			t.Errorf("%s is not shown", name)
+		}
 	}
 }

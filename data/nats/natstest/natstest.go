@@ -149,6 +149,15 @@ func (c *Client) Bound(stream string, messages int64) {
 	}
 }
 
+// Purge removes the messages of a stream.
+func (c *Client) Purge(stream string) error {
+	s, err := c.js.Stream(c.t.Context(), stream)
+	if err != nil {
+		return err
+	}
+	return s.Purge(c.t.Context())
+}
+
 // Publish stores a message, however often it must be sent: id is its Nats-Msg-Id.
 func (c *Client) Publish(subject, id string, payload []byte, header map[string][]string) {
 	c.t.Helper()
