@@ -32,7 +32,7 @@ func newCommand() *cobra.Command {
 	root.AddCommand(
 		checkCommand(), runCommand(), previewCommand(), graphCommand(),
 		nodesCommand(), explainCommand(), initCommand(),
-		inspectCommand(), modelsCommand(), calibrateCommand(), serveCommand(), retryCommand(), equalCommand(), versionCommand(),
+		inspectCommand(), modelsCommand(), calibrateCommand(), serveCommand(), retryCommand(), equalCommand(), tapCommand(), versionCommand(),
 	)
 	return root
 }
