@@ -42,7 +42,9 @@ func Preview(ctx context.Context, plan *graphs.Plan, node string, n int, o Optio
 		return nil, err
 	}
 	defer e.Close()
-	err = runPipeline(enough, e, part.Graph.Name)
+	if err = e.Open(); err == nil {
+		err = runPipeline(enough, e, part.Graph.Name)
+	}
 	samples := map[graphs.PortRef][]*data.Record{}
 	for _, p := range ports {
 		samples[p] = e.Samples(p)
@@ -66,12 +68,9 @@ func previewPorts(p *graphs.Plan, node string) []graphs.PortRef {
 	return ports
 }
 
-// runPipeline opens the nodes and runs the pipeline to its end, without
+// runPipeline runs the pipeline of nodes that are open to its end, without
 // committing anything.
 func runPipeline(ctx context.Context, e *graphs.Execution, name string) error {
-	if err := e.Open(); err != nil {
-		return err
-	}
 	j, err := submit(ctx, name, e.Pipeline())
 	if err != nil {
 		return err

@@ -119,13 +119,17 @@ func (r *Result) execute(ctx context.Context, e *graphs.Execution) error {
 		stop := r.Options.Watch(e)
 		defer stop()
 	}
-	if err := runPipeline(ctx, e, r.Plan.Graph.Name); err != nil {
+	err := e.Open()
+	if err == nil {
+		addModels(r.Provenance, r.Plan) // before any file is begun
+		err = runPipeline(ctx, e, r.Plan.Graph.Name)
+	}
+	if err != nil {
 		return interrupted(ctx, err)
 	}
 	if ctx.Err() != nil {
 		return interrupted(ctx, ErrInterrupted)
 	}
-	addModels(r.Provenance, r.Plan)
 	if r.Plan.Stream() {
 		return e.Commit(ctx)
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"penstock.dev/data/nats/natstest"
+	"penstock.dev/data/parquet"
 )
 
 // serveGraph is a stream graph whose results say by which version they were made.
@@ -193,6 +194,11 @@ func TestServe(t *testing.T) {
 	publish("two", 3, 5)
 	s.until("answered", func() bool { return s.value("events_acknowledged_total", "two") == 3+5 })
 
+	said := ""
+	for _, path := range []string{"/metrics", "/healthz", "/readyz"} {
+		_, body := s.get(path)
+		said += body
+	}
 	s.Process.Signal(syscall.SIGTERM)
 	if status := s.finish(t, 10*time.Second); status != 0 {
 		t.Errorf("exit status %d: %s", status, &s.errors)
@@ -209,12 +215,54 @@ func TestServe(t *testing.T) {
 	if versions["first"]+versions["second"] != 30 || versions["second"] < 5 {
 		t.Errorf("answers by version: %v", versions)
 	}
-	said := s.output.String() + s.errors.String()
+	said += s.output.String() + s.errors.String()
 	for name, content := range snapshot(t, dir) {
 		said += name + content
 	}
 	if strings.Contains(said, secret) {
 		t.Error("the secret is in what was printed or left")
+	}
+}
+
+// Files of a folder tell which model made them, those of a batch and of a stream.
+func TestFilesTellTheirModel(t *testing.T) {
+	url := natstest.Serve(t, natstest.Options{})
+	client := natstest.Dial(t, url)
+	client.Make("EVENTS", "events")
+	client.Make("DEAD", "dead.>")
+	const row = `{"id": "a", "text": "the river rose again and took the bridge with it, and in the morning nobody could say where the road had been before"}`
+	client.Publish("events", "", []byte(row), nil)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "in.jsonl"), []byte(row+"\n"))
+	score := `score: specs.#Lastde & {in: read.out, scores: ["log_likelihood"], maxWait: "1ms"}`
+	write(t, filepath.Join(dir, "batch.cue"), []byte(`import "penstock.dev/specs"
+graph: specs.#Graph & {name: "batch", nodes: {
+	read: specs.#ReadJSONL & {path: "in.jsonl"}
+	`+score+`
+	save: specs.#WriteParquet & {in: score.out, path: "batch/"}
+}}
+`))
+	write(t, filepath.Join(dir, "stream.cue"), []byte(`import "penstock.dev/specs"
+graph: specs.#Graph & {name: "stream", mode: "stream", nodes: {
+	read: specs.#SubscribeNATS & {nats: url: "`+url+`", stream: "EVENTS", durable: "d", columns: {id: "string", text: "string"}}
+	`+score+`
+	save: specs.#AppendParquet & {in: score.out, path: "stream/"}
+}}
+`))
+	for _, mode := range []string{"batch", "stream"} {
+		succeed(t, dir, "run", mode+".cue", "--limit", "1")
+		paths, err := filepath.Glob(filepath.Join(dir, mode, "part-*.parquet"))
+		if err != nil || len(paths) != 1 {
+			t.Fatalf("%s: files %v, %v", mode, paths, err)
+		}
+		f, err := parquet.Open(paths[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := f.Metadata()["penstock.models"]; !strings.Contains(m, `"Ref":"pocket"`) || !strings.Contains(m, `"Hash":"`) {
+			t.Errorf("%s: models %q", mode, m)
+		}
+		f.Close()
 	}
 }
 
