@@ -309,6 +309,7 @@ func TestStreamDetect(t *testing.T) {
 	client.Make("TEXTS", "texts.>")
 	server := map[string]string{"nats": url}
 	inRoot(t)
+	load(t, "stream-detect/publish.cue", nil) // as the README has it
 	if counts := runWith(t, "stream-detect/publish.cue", server, texts); counts["publish"].In != texts {
 		t.Fatalf("%d texts were published", counts["publish"].In)
 	}
