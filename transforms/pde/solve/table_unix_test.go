@@ -70,8 +70,35 @@ func TestTable(t *testing.T) {
 			}
 			fmt.Printf(" %s |", measure(plan.NewWorker(), column.systems, column.solve))
 		}
-		fmt.Println()
+		fmt.Printf(" %s | %s |\n", distance(t, p, list), distance(t, p, sorted))
 	}
+}
+
+// distance is the mean δ between the space that SKR carries to a system and the one it
+// leaves it with.
+func distance(t *testing.T, p *problem.Problem, systems []system) string {
+	plan, err := NewPlan(p, Options{Solver: SKR})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := plan.NewWorker()
+	var carried [][]float64
+	sum := 0.0
+	for i, s := range systems {
+		if _, _, err := w.run(t.Context(), SKR, s.a, make([]float64, s.a.N), s.b); err != nil {
+			return "–"
+		}
+		m, err := precond.NewILU0(s.a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		left := w.recycler.Space()
+		if i > 0 {
+			sum += krylov.Delta(s.a, m, left[:min(len(left), len(carried))], carried)
+		}
+		carried = left
+	}
+	return fmt.Sprintf("%.3f", sum/float64(len(systems)-1))
 }
 
 // measure is the mean iterations and milliseconds of processor time of a system, or
