@@ -31,7 +31,11 @@ func (w *Worker) race(ctx context.Context, a *sparse.Matrix, b []float64) (Solut
 	var failed error
 	for i, solver := range []string{BiCGStab, SKR} {
 		x := make([]float64, a.N)
-		result, _, err := w.run(ctx, solver, a, x, b)
+		limit := w.plan.options.MaxIterations
+		if i == 1 && work[0] > 0 {
+			limit = min(limit, w.worth(work[0], a))
+		}
+		result, _, err := w.within(ctx, solver, limit, a, x, b)
 		if ctx.Err() != nil {
 			return Solution{Solver: solver}, err
 		}
@@ -55,6 +59,16 @@ func (w *Worker) race(ctx context.Context, a *sparse.Matrix, b []float64) (Solut
 		return s, nil
 	}
 	return Solution{Solver: SKR}, failed
+}
+
+// worth is how many iterations of SKR are as much work as BiCGStab had: more cannot win.
+// A first system, which SKR meets with nothing carried, gets half as many again.
+func (w *Worker) worth(work float64, a *sparse.Matrix) int {
+	if w.probe.seen == 1 {
+		work *= 1.5
+	}
+	one := w.work(SKR, krylov.Result{Iterations: 1, Products: 1}, a)
+	return max(1, int(work/one))
 }
 
 // decide chooses by the work on the last system; 0 is a failure.

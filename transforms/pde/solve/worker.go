@@ -129,7 +129,12 @@ func (w *Worker) try(ctx context.Context, solver string, a *sparse.Matrix, b []f
 }
 
 func (w *Worker) run(ctx context.Context, solver string, a *sparse.Matrix, x, b []float64) (krylov.Result, string, error) {
-	o := krylov.Options{Tolerance: w.plan.options.Tolerance, MaxIterations: w.plan.options.MaxIterations}
+	return w.within(ctx, solver, w.plan.options.MaxIterations, a, x, b)
+}
+
+// within is run with another limit of iterations.
+func (w *Worker) within(ctx context.Context, solver string, iterations int, a *sparse.Matrix, x, b []float64) (krylov.Result, string, error) {
+	o := krylov.Options{Tolerance: w.plan.options.Tolerance, MaxIterations: iterations}
 	switch solver {
 	case Direct:
 		return w.direct(ctx, a, x, b, o)
