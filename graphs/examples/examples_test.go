@@ -4,6 +4,7 @@ package examples_test
 import (
 	"encoding/csv"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -242,6 +243,42 @@ func TestPDEDarcy(t *testing.T) {
 		for _, v := range u {
 			if p := v.Float64(); !(p > 0 && p < 0.0737/3*1.01) {
 				t.Fatalf("row %d: u = %g", i, p)
+			}
+		}
+	}
+}
+
+func TestPDEPoisson(t *testing.T) {
+	out, _ := run(t, "pde-poisson", map[string]string{"rows": "9", "cells": "20"}, 0)
+	rows := readRows(t, filepath.Join(out, "poisson.parquet"))
+	if len(rows) != 9 {
+		t.Fatalf("%d rows, want 9", len(rows))
+	}
+	for i, row := range rows {
+		if r := row["residual"].Float64(); !(r <= 1e-10) || row["solver"].Text() != "direct" || row["reason"].Text() != "one matrix for all rows" {
+			t.Errorf("row %d: residual %g by %s (%s)", i, r, row["solver"].Text(), row["reason"].Text())
+		}
+	}
+}
+
+// Sorted or not, by recycling or by a factor, the same rows come out in the same order.
+func TestPDEHelmholtzSKR(t *testing.T) {
+	out, _ := run(t, "pde-helmholtz-skr", map[string]string{"rows": "8", "points": "30"}, 0)
+	want := readRows(t, filepath.Join(out, "fastest.parquet"))
+	for name, solver := range map[string]string{"sorted": "skr", "unsorted": "skr", "fastest": "direct"} {
+		rows := readRows(t, filepath.Join(out, name+".parquet"))
+		if len(rows) != 8 {
+			t.Fatalf("%s: %d rows, want 8", name, len(rows))
+		}
+		for i, row := range rows {
+			if r := row["residual"].Float64(); !(r <= 1e-8) || row["solver"].Text() != solver {
+				t.Errorf("%s: row %d: residual %g by %s (%s)", name, i, r, row["solver"].Text(), row["reason"].Text())
+			}
+			u, v := row["solution"].List(), want[i]["solution"].List()
+			for k := range v {
+				if math.Abs(u[k].Float64()-v[k].Float64()) > 1e-5*math.Abs(v[k].Float64()) {
+					t.Fatalf("%s: row %d: u[%d] = %g, want %g", name, i, k, u[k].Float64(), v[k].Float64())
+				}
 			}
 		}
 	}
