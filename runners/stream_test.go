@@ -218,11 +218,12 @@ func TestWaitingStreamIsIdle(t *testing.T) {
 		t.Fatal(err, r.Err)
 	}
 	took := time.Since(began)
-	if took > 3*time.Second {
+	if took > 10*time.Second { // loose: the machine may be busy
 		t.Errorf("it ended %v after it was asked to", took-2*time.Second)
 	}
-	// The test's source wakes up 200 times a second, NATS twice.
-	if share := float64(cpu(t)-before) / float64(took); share > 0.3 {
+	// The test's source wakes up 200 times a second, which costs a third of a slow
+	// core; NATS wakes up twice. A spin takes a whole one.
+	if share := float64(cpu(t)-before) / float64(took); share > spins {
 		t.Errorf("the process used %.0f %% of a core while it waited", 100*share)
 	} else {
 		t.Logf("%.1f %% of a core", 100*share)

@@ -168,6 +168,7 @@ func (l *loader) parseFile(name string, src any, cfg parser.Config) (*ast.File, 
 func (l *loader) build() {
 	l.instance.Err = nil
 	l.value = cuecontext.New().BuildInstance(l.instance)
+	l.settleParameters()
 }
 
 // evaluate judges the graph by the schema. If it is refused, it is evaluated

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
 	"cuelang.org/go/cue/token"
 )
@@ -22,10 +23,7 @@ type parameter struct {
 // setTags checks the tags against the parameters of the author's files and
 // drops those that cannot be set, so that the rest of the graph is checked.
 func (l *loader) setTags() bool {
-	known := map[string]parameter{}
-	for _, file := range l.files {
-		collectParameters(l.parsed[cueName(file)].Decls, "", known)
-	}
+	known := l.parameters()
 	names := slices.Sorted(maps.Keys(known))
 	kept := map[string]string{}
 	for _, name := range slices.Sorted(maps.Keys(l.tags)) {
@@ -43,6 +41,34 @@ func (l *loader) setTags() bool {
 	}
 	l.tags = kept
 	return true
+}
+
+// parameters finds the parameters of the author's files by the names of their tags.
+func (l *loader) parameters() map[string]parameter {
+	known := map[string]parameter{}
+	for _, file := range l.files {
+		collectParameters(l.parsed[cueName(file)].Decls, "", known)
+	}
+	return known
+}
+
+// settleParameters gives every parameter its default for good. Left open, the
+// default of a parameter and that of the field it is given to would both hold,
+// and the field would have no value.
+func (l *loader) settleParameters() {
+	known := l.parameters()
+	if len(known) == 0 {
+		return
+	}
+	settled := l.value.Context().CompileString("{}")
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		path := cue.ParsePath(known[name].path)
+		value, ok := l.value.LookupPath(path).Default()
+		if ok && value.IsConcrete() {
+			settled = settled.FillPath(path, value)
+		}
+	}
+	l.value = l.value.Unify(settled)
 }
 
 // knownParameters is the hint that lists the parameters a graph has, the one

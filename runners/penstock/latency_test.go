@@ -110,9 +110,9 @@ func (m *measured) at(rate, seconds int) (p50, p99 time.Duration) {
 
 // The time from the publication of an event to the storing of its result, at 1 and
 // at 100 events a second of 2 KB, and the processor time of a stream that waits.
-// The bounds of the short form are for busy machines.
+// The bounds of the short form hold on a busy machine too: a spin, a lost wake-up.
 func TestStreamLatency(t *testing.T) {
-	seconds, p50, p99, idle := 2, 20*time.Millisecond, 500*time.Millisecond, 0.10
+	seconds, p50, p99, idle := 2, time.Second, 10*time.Second, 0.8
 	if os.Getenv("PENSTOCK_LONG") != "" {
 		seconds, p50, p99, idle = 30, 2*time.Millisecond, 15*time.Millisecond, 0.03
 	}
