@@ -181,22 +181,107 @@ def detection(folder):
         return tokens / account["seconds"]
 
     def torch():
-        out = subprocess.run([sys.executable, ROOT / "runners/bench/scores_torch.py", data, model, str(PAIRS)], capture_output=True, text=True)
-        if out.returncode != 0:
-            raise SystemExit(out.stderr)
-        told = json.loads(out.stdout.splitlines()[-1])
+        told = script("scores_torch.py", data, model, PAIRS)
         spent.setdefault("PyTorch, two threads", []).append((told["tokens"] / told["cpu"], told["bytes"]))
         return told["tokens"] / told["seconds"]
 
     sides = {"penstock, pure Go": lambda: ours("penstock, pure Go", "go", ALL[:-1])}
-    if "XLA: built in, plugin" in subprocess.run([PENSTOCK, "version"], capture_output=True, text=True).stdout:
+    if has_xla():
         sides["penstock, XLA"] = lambda: ours("penstock, XLA", "xla", ALL[:-1])
         sides["penstock, XLA, with lastde_pp"] = lambda: ours("penstock, XLA, with lastde_pp", "xla", ALL)
     sides["PyTorch, two threads"] = torch
     results = interleaved(sides)
     show(f"Scoring with SmolLM2, {PAIRS} pairs of each of nine sets, whole runs", "tokens/s", results, "PyTorch, two threads", "PyTorch")
+    show_spent(spent, "tokens", "PyTorch, two threads")
+
+
+def show_spent(spent, unit, peer):
+    """Print rates per CPU second, which other users of the machine disturb less, and peak memory."""
+    reference = statistics.median(r[0] for r in spent[peer])
     for side, runs in spent.items():
-        print(f"  {side:34} {statistics.median(r[0] for r in runs):9.1f} tokens/CPU second   peak {max(r[1] for r in runs) / 1e6:,.0f} MB")
+        rate = statistics.median(r[0] for r in runs)
+        print(f"  {side:34} {rate:9.2f} {unit}/CPU second  ({min(r[0] for r in runs):.2f} to {max(r[0] for r in runs):.2f})"
+              f"   {rate / reference:.2f}x PyTorch   peak {max(r[1] for r in runs) / 1e6:,.0f} MB")
+
+
+def has_xla():
+    return "XLA: built in, plugin" in subprocess.run([PENSTOCK, "version"], capture_output=True, text=True).stdout
+
+
+def script(name, *arguments):
+    """Run a script of a peer and return what it says of itself."""
+    command = [sys.executable, ROOT / "runners/bench" / name, *map(str, arguments)]
+    out = subprocess.run(command, capture_output=True, text=True)
+    if out.returncode != 0:
+        raise SystemExit(out.stderr)
+    return json.loads(out.stdout.splitlines()[-1])
+
+
+RIGID = """import "penstock.dev/specs"
+
+graph: specs.#Graph & {
+	name: "rigid"
+	nodes: {
+		read: specs.#ReadImages & {path: "%s"}
+		score: specs.#RIGID & {in: read.out, model: "%s", batchPatches: %d}
+		light: specs.#Drop & {in: score.out, columns: ["image"]}
+		save: specs.#WriteParquet & {in: light.out, path: "out.parquet"}
+	}
+}
+"""
+
+
+def dinov2(folder, width, layers, heads):
+    """Write a DINOv2 of random weights: speed does not depend on them."""
+    import torch
+    import transformers
+
+    torch.manual_seed(1)
+    config = transformers.Dinov2Config(hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, image_size=518, patch_size=14)
+    transformers.Dinov2Model(config).save_pretrained(folder)
+    return folder
+
+
+def pictures(folder, n):
+    """Write n JPEG files of 320 by 256 pixels: smooth colours with some grain."""
+    import numpy
+    from PIL import Image
+
+    rng = numpy.random.default_rng(1)
+    for i in range(n):
+        (folder / f"{i % 2}").mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 10, 3), dtype=numpy.uint8)).resize((320, 256), Image.Resampling.BICUBIC)
+        grain = numpy.clip(numpy.asarray(coarse, dtype=int) + rng.normal(0, 6, (256, 320, 3)), 0, 255)
+        Image.fromarray(grain.astype(numpy.uint8)).save(folder / f"{i % 2}" / f"{i}.jpg", quality=90)
+    return folder
+
+
+SHAPES = {"DINOv2-S": (384, 12, 6, 32), "DINOv2-L": (1024, 24, 16, 4)}  # width, layers, heads, images
+
+
+def vision(folder):
+    """RIGID over images with encoders of DINOv2's sizes: pure Go, XLA, PyTorch."""
+    for name, (width, layers, heads, n) in SHAPES.items():
+        model, images = dinov2(folder / name, width, layers, heads), pictures(folder / f"{name} images", n)
+        spent = {}
+
+        def ours(side, backend):
+            (folder / "graph.cue").write_text(RIGID % (images, model, 4096))
+            account, cpu, peak = measured([PENSTOCK, "run", "graph.cue", "--backend", backend], folder)
+            spent.setdefault(side, []).append((n / cpu, peak))
+            return n / account["seconds"]
+
+        def torch():
+            told = script("rigid_torch.py", images, model)
+            spent.setdefault("PyTorch, two threads", []).append((n / told["cpu"], told["bytes"]))
+            return n / told["seconds"]
+
+        sides = {"penstock, pure Go": lambda: ours("penstock, pure Go", "go")}
+        if has_xla():
+            sides["penstock, XLA"] = lambda: ours("penstock, XLA", "xla")
+        sides["PyTorch, two threads"] = torch
+        show(f"RIGID with the shape of {name}, {n} images, whole runs", "images/s", interleaved(sides), "PyTorch, two threads", "PyTorch")
+        show_spent(spent, "images", "PyTorch, two threads")
 
 
 def measured(command, folder):
@@ -273,7 +358,7 @@ def main():
     print(f"{processor}, {os.cpu_count()} cores, {go}, load {os.getloadavg()[0]:.1f}; medians of {REPEATS} (minimum to maximum)")
     print(f"bin/penstock: {PENSTOCK.stat().st_size / 1e6:.0f} MB stripped")
     wanted = os.environ.get("PENSTOCK_BENCH_ONLY", "")
-    for comparison in (parquet, scoring, detection):
+    for comparison in (parquet, scoring, detection, vision):
         if wanted not in ("", comparison.__name__):
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -26,17 +26,18 @@ func init() {
 
 // LastdeConfig configures the kind Lastde; see specs.#Lastde.
 type LastdeConfig struct {
-	Column      string     `json:"column"`
-	Model       string     `json:"model"`
-	Scores      []string   `json:"scores"`
-	Lastde      multiscale `json:"lastde"`
-	LastdePP    multiscale `json:"lastdePP"`
-	Window      int        `json:"window"`    // tokens, 0 for the model's context
-	MinTokens   int        `json:"minTokens"` // fewer reject a text
-	MaxTokens   int        `json:"maxTokens"` // more reject a text
-	Seed        int64      `json:"seed"`
-	BatchTokens int        `json:"batchTokens"`
-	MaxWait     wait       `json:"maxWait"`
+	Column      string           `json:"column"`
+	Model       string           `json:"model"`
+	Scores      []string         `json:"scores"`
+	Lastde      multiscale       `json:"lastde"`
+	LastdePP    multiscale       `json:"lastdePP"`
+	Precision   models.Precision `json:"precision"`
+	Window      int              `json:"window"`    // tokens, 0 for the model's context
+	MinTokens   int              `json:"minTokens"` // fewer reject a text
+	MaxTokens   int              `json:"maxTokens"` // more reject a text
+	Seed        int64            `json:"seed"`
+	BatchTokens int              `json:"batchTokens"`
+	MaxWait     wait             `json:"maxWait"`
 }
 
 // multiscale is lastde.Params as a graph writes them; Samples is Lastde++'s alone.
@@ -188,6 +189,9 @@ func (l *Lastde) Columns(in transforms.Ports) (transforms.Ports, error) {
 // scores of one origin only.
 func (l *Lastde) origin(score, hash string) string {
 	origin := fmt.Sprintf("Lastde score=%s model=%.16s window=%d", score, hash, l.config.Window)
+	if l.config.Precision == models.Half {
+		origin += " precision=" + string(models.Half)
+	}
 	switch score {
 	case scoreLastde:
 		origin += " " + l.config.Lastde.String()
@@ -199,7 +203,7 @@ func (l *Lastde) origin(score, hash string) string {
 
 // Open implements transforms.Opener: it opens the model.
 func (l *Lastde) Open(ctx context.Context) error {
-	lm, err := models.Open(ctx, l.config.Model, models.Options{BatchTokens: l.config.BatchTokens, MaxWait: l.config.MaxWait.Duration})
+	lm, err := models.Open(ctx, l.config.Model, models.Options{BatchTokens: l.config.BatchTokens, MaxWait: l.config.MaxWait.Duration, Precision: l.config.Precision})
 	if err != nil {
 		return err
 	}

@@ -56,12 +56,21 @@ func (l *Lastde) visitAll(ctx context.Context, s *sequence, id data.ID, tokens [
 	}
 	var fault firstError
 	for _, w := range windows(len(tokens), size) {
-		err := l.lm.Score(ctx, tokens[w.begin:w.end], func(pos int, logits []float32) {
-			// The logits at a position predict the token after it.
-			if i := w.begin + pos; i >= w.fresh && i+1 < w.end {
-				fault.note(l.visit(s, id, i, tokens[i+1], logits))
-			}
-		})
+		fresh := func(pos int) bool { return w.begin+pos >= w.fresh && w.begin+pos+1 < w.end }
+		var err error
+		if s.samples == nil {
+			err = l.lm.Measure(ctx, tokens[w.begin:w.end], func(pos int, at models.Moments) {
+				if fresh(pos) {
+					s.set(w.begin+pos, at)
+				}
+			})
+		} else {
+			err = l.lm.Score(ctx, tokens[w.begin:w.end], func(pos int, logits []float32) {
+				if i := w.begin + pos; fresh(pos) {
+					fault.note(l.sample(s, id, i, tokens[i+1], logits))
+				}
+			})
+		}
 		if err := errors.Join(err, fault.err); err != nil {
 			return err
 		}
@@ -69,14 +78,16 @@ func (l *Lastde) visitAll(ctx context.Context, s *sequence, id data.ID, tokens [
 	return nil
 }
 
-// visit measures one position. It is called from several goroutines, each with
-// positions of its own.
-func (l *Lastde) visit(s *sequence, id data.ID, i int, next int32, logits []float32) error {
-	m := models.Position(logits, next)
+// set notes the moments at a position, of which logits predict the token after it.
+func (s *sequence) set(i int, m models.Moments) {
 	s.logProbs[i], s.ranks[i], s.means[i], s.squares[i] = m.LogProb, m.Rank, m.Mean, m.Square
-	if s.samples == nil {
-		return nil
-	}
+}
+
+// sample measures one position and draws its samples. It is called from several
+// goroutines, each with positions of its own.
+func (l *Lastde) sample(s *sequence, id data.ID, i int, next int32, logits []float32) error {
+	m := models.Position(logits, next)
+	s.set(i, m)
 	b := drawings.Get().(*drawing)
 	defer drawings.Put(b)
 	b.resize(s.samples.Count)

@@ -132,7 +132,11 @@ func (p *Perturbation) Close() error {
 }
 
 // Window implements transforms.Windowed: images for two batches.
-func (p *Perturbation) Window() int { return 16 }
+func (p *Perturbation) Window() int {
+	const patch = 14 // of DINOv2; others are near enough
+	patches := (p.config.Size/patch)*(p.config.Size/patch) + 1
+	return max(16, 2*p.config.BatchPatches/(patches*(1+p.config.Draws)))
+}
 
 // Process implements transforms.Row.
 func (p *Perturbation) Process(ctx context.Context, r *data.Record, emit transforms.Emit) error {

@@ -30,17 +30,18 @@ func init() {
 
 // Config configures the kind Embed; see specs.#Embed.
 type Config struct {
-	Column      string `json:"column"`
-	Model       string `json:"model"`
-	As          string `json:"as"`        // the new column
-	Pooling     string `json:"pooling"`   // of texts
-	Normalise   bool   `json:"normalise"` // to unit length
-	Long        string `json:"long"`      // what becomes of a text beyond the model's context: "reject" or "cut"
-	Size        int    `json:"size"`      // of images, pixels
-	Resize      string `json:"resize"`
-	Positions   string `json:"positions"`
-	BatchTokens int    `json:"batchTokens"`
-	MaxWait     wait   `json:"maxWait"`
+	Column      string           `json:"column"`
+	Model       string           `json:"model"`
+	As          string           `json:"as"`        // the new column
+	Pooling     string           `json:"pooling"`   // of texts
+	Normalise   bool             `json:"normalise"` // to unit length
+	Long        string           `json:"long"`      // what becomes of a text beyond the model's context: "reject" or "cut"
+	Size        int              `json:"size"`      // of images, pixels
+	Resize      string           `json:"resize"`
+	Positions   string           `json:"positions"`
+	Precision   models.Precision `json:"precision"`
+	BatchTokens int              `json:"batchTokens"`
+	MaxWait     wait             `json:"maxWait"`
 }
 
 // wait is a duration as a graph writes it: "20ms".
@@ -99,7 +100,7 @@ func (e *Embed) Columns(in transforms.Ports) (transforms.Ports, error) {
 
 // Open implements transforms.Opener: it opens the model.
 func (e *Embed) Open(ctx context.Context) (err error) {
-	batching := models.Options{BatchTokens: e.config.BatchTokens, MaxWait: e.config.MaxWait.Duration}
+	batching := models.Options{BatchTokens: e.config.BatchTokens, MaxWait: e.config.MaxWait.Duration, Precision: e.config.Precision}
 	if e.typ.Kind == data.String {
 		e.encoder, err = models.OpenEncoder(ctx, e.config.Model, models.EncoderOptions{Options: batching, Pooling: models.Pooling(e.config.Pooling)})
 		return err

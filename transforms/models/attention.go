@@ -27,14 +27,14 @@ func (w weights) under(prefix string) weights {
 // embedTokens looks ids [rows, length] up in table [vocab, width]; the result is
 // [rows*length, width]. Ids are checked on the host: the lookup clamps silently.
 func embedTokens(table, ids *graph.Node) *graph.Node {
-	return graph.Gather(table, graph.Reshape(ids, -1, 1))
+	return single(graph.Gather(table, graph.Reshape(ids, -1, 1)))
 }
 
 // linear is x [n, in] times weight [in, out].
 func linear(x, weight *graph.Node) *graph.Node {
 	n, in, out := x.Shape().Dimensions[0], weight.Shape().Dimensions[0], weight.Shape().Dimensions[1]
 	x = extend(x, least(x.Graph(), in*out))
-	return first(graph.DotGeneral(x, []int{1}, nil, weight, []int{0}, nil), n)
+	return first(dot(x, []int{1}, nil, weight, []int{0}, nil), n)
 }
 
 // least is how many rows, or matrices, a product needs that takes the given number of
@@ -54,7 +54,7 @@ func extend(x *graph.Node, n int) *graph.Node {
 		return x
 	}
 	d[0] = n - d[0]
-	return graph.Concatenate([]*graph.Node{x, graph.Zeros(x.Graph(), shapes.Make(dtypes.Float32, d...))}, 0)
+	return graph.Concatenate([]*graph.Node{x, graph.Zeros(x.Graph(), shapes.Make(x.DType(), d...))}, 0)
 }
 
 // first is the first n elements of the first axis.
@@ -140,7 +140,7 @@ func attention(q, k, v, bias *graph.Node) *graph.Node {
 }
 
 // attend lets scaled queries attend to all of k and v. Heads that share keys are
-// stacked, so keys are never repeated. bias gives what is added to the scores, in
+// stacked, so keys are never repeated. Products have the precision of k and v. bias gives what is added to the scores, in
 // their shape, nil for nothing.
 func attend(q, k, v *graph.Node, bias func(scores []int) *graph.Node) *graph.Node {
 	d, keys, kvHeads := q.Shape().Dimensions, k.Shape().Dimensions[2], k.Shape().Dimensions[1]
@@ -151,11 +151,11 @@ func attend(q, k, v *graph.Node, bias func(scores []int) *graph.Node) *graph.Nod
 	v = graph.Reshape(v, batch, keys, dim)
 
 	least := least(q.Graph(), group*queries*keys*dim)
-	scores := first(graph.DotGeneral(extend(q, least), []int{2}, []int{0}, extend(k, least), []int{2}, []int{0}), batch)
+	scores := first(dot(extend(q, least), []int{2}, []int{0}, extend(k, least), []int{2}, []int{0}), batch)
 	if b := bias(scores.Shape().Dimensions); b != nil {
 		scores = graph.Add(scores, b)
 	}
-	out := first(graph.DotGeneral(extend(graph.Softmax(scores, -1), least), []int{2}, []int{0}, extend(v, least), []int{1}, []int{0}), batch)
+	out := first(dot(extend(graph.Softmax(scores, -1), least), []int{2}, []int{0}, extend(v, least), []int{1}, []int{0}), batch)
 	return graph.Reshape(out, rows, heads, queries, dim)
 }
 

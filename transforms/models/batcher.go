@@ -109,6 +109,23 @@ func (m *model) Score(ctx context.Context, tokens []int32, visit func(pos int, l
 	return m.batcher.submit(&sequence{ctx: ctx, ids: tokens, visit: visit})
 }
 
+// Measure is Score for those who need no more of the logits than their moments: visit
+// gets those at every position but the last, with the next token as the target. Where
+// the device makes them itself, they are float32.
+func (m *model) Measure(ctx context.Context, tokens []int32, visit func(pos int, at Moments)) error {
+	if len(tokens) == 0 {
+		return errors.New("no tokens")
+	}
+	if err := m.checkTokens(tokens); err != nil {
+		return err
+	}
+	return m.batcher.submit(&sequence{ctx: ctx, ids: tokens, moments: visit, visit: func(pos int, logits []float32) {
+		if pos+1 < len(tokens) {
+			visit(pos, Position(logits, tokens[pos+1]))
+		}
+	}})
+}
+
 // Stats reports what the model's batcher has done.
 func (m *model) Stats() Stats { return m.batcher.counted() }
 

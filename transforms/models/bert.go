@@ -111,7 +111,7 @@ func bertHidden(c *bertConfig, ids *graph.Node, w weights) (states, valid *graph
 	first := c.firstPosition()
 	positions := graph.Slice(w["embeddings.position_embeddings.weight"], graph.AxisRange(first, first+length), graph.AxisRange())
 	kind := graph.Slice(w["embeddings.token_type_embeddings.weight"], graph.AxisRange(0, 1), graph.AxisRange())
-	fixed := graph.Add(positions, graph.BroadcastToDims(kind, length, c.Width))
+	fixed := graph.Add(single(positions), graph.BroadcastToDims(single(kind), length, c.Width))
 	x := graph.Add(
 		embedTokens(w["embeddings.word_embeddings.weight"], graph.Max(ids, zero)),
 		graph.Reshape(graph.BroadcastPrefix(fixed, rows), rows*length, c.Width))
@@ -126,6 +126,7 @@ func bertHidden(c *bertConfig, ids *graph.Node, w weights) (states, valid *graph
 		q := splitHeads(affine(x, w, "attention.self.query"), rows, c.Heads)
 		k := splitHeads(affine(x, w, "attention.self.key"), rows, c.Heads)
 		v := splitHeads(affine(x, w, "attention.self.value"), rows, c.Heads)
+		k, v = as(w["attention.output.dense.weight"], k), as(w["attention.output.dense.weight"], v)
 		x = norm(graph.Add(x, affine(attention(q, k, v, bias), w, "attention.output.dense")), w, "attention.output.LayerNorm", c.NormEps)
 
 		h := affine(exactGELU(affine(x, w, "intermediate.dense")), w, "output.dense")

@@ -5,6 +5,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -71,25 +72,41 @@ func (p *program) run(input *tensors.Tensor, use func(flat []float32)) (err erro
 
 func (p *program) close() { p.exec.Finalize() }
 
-// upload puts values of the given shape on the device. With transpose, a [out, in]
-// matrix arrives as [in, out].
-func upload(backend compute.Backend, values []float32, shape []int, transpose bool) (t *tensors.Tensor, err error) {
+// upload puts the values of a parameter on the device, a matrix in the given precision.
+func upload(backend compute.Backend, values []float32, p parameter, precision Precision) (t *tensors.Tensor, err error) {
 	defer recoverInto(&err, "upload")
-	if transpose {
+	shape, number := p.shape, dtypes.Float32
+	if p.transpose {
 		shape = []int{shape[1], shape[0]}
 	}
-	t, err = tensors.FromShapeForBackend(backend, 0, shapes.Make(dtypes.Float32, shape...))
+	if len(shape) == 2 {
+		number = precision.dtype()
+	}
+	t, err = tensors.FromShapeForBackend(backend, 0, shapes.Make(number, shape...))
 	if err != nil {
 		return nil, err
 	}
-	err = tensors.MutableFlatData(t, func(flat []float32) {
-		if transpose {
-			transposeInto(flat, values, shape[1], shape[0])
-			return
+	if number == dtypes.Float32 {
+		err = tensors.MutableFlatData(t, func(flat []float32) { p.arrange(flat, values) })
+		return t, err
+	}
+	arranged := make([]float32, len(values))
+	p.arrange(arranged, values)
+	err = tensors.MutableFlatData(t, func(flat []bfloat16.BFloat16) {
+		for i, v := range arranged {
+			flat[i] = bfloat16.FromFloat32(v)
 		}
-		copy(flat, values)
 	})
 	return t, err
+}
+
+// arrange copies stored values to where the device wants them.
+func (p parameter) arrange(dst, src []float32) {
+	if p.transpose {
+		transposeInto(dst, src, p.shape[0], p.shape[1])
+		return
+	}
+	copy(dst, src)
 }
 
 // transposeInto writes the transpose of the row-major rows x columns matrix src to

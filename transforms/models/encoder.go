@@ -61,7 +61,7 @@ func OpenEncoder(ctx context.Context, ref string, opts EncoderOptions) (*Encoder
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", ref, err)
 	}
-	key := fmt.Sprintf("encoder %s %s", opts.Pooling, path)
+	key := fmt.Sprintf("encoder %s %s %s", opts.Pooling, opts.Precision, path)
 	e, err := share(ctx, key, func() (*encoder, error) { return loadEncoder(path, opts) })
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", ref, err)
@@ -178,13 +178,13 @@ func loadEncoder(path string, opts EncoderOptions) (_ *encoder, err error) {
 		e.info.Parameters += p.elements()
 		e.info.WeightBytes += f.weights[p.name].Bytes()
 	}
-	e.info.MemoryBytes = 4*e.info.Parameters + 4*6*maxPartTokens*int64(c.Hidden)
+	e.info.MemoryBytes = 4*e.info.Parameters + 4*6*cachedTokens*int64(c.Hidden)
 	backend, err := device()
 	if err != nil {
 		return nil, err
 	}
 	e.traits = traitsOf(backend)
-	if e.weights, err = loadWeights(backend, f.weights, parameters); err != nil {
+	if e.weights, err = loadWeights(backend, f.weights, parameters, opts.Precision); err != nil {
 		return nil, err
 	}
 	if e.program, err = newProgram(backend, "encoder", e.weights, e.graph); err != nil {
@@ -245,7 +245,7 @@ func (e *encoder) runAll(texts []*encoding) (executed int) {
 	slots := make(chan struct{}, callers)
 	var running sync.WaitGroup
 	for _, p := range e.traits.plan(lengths, e.Context(), callers) {
-		executed += len(p.rows) * p.length
+		executed += p.height * p.length
 		together := make([]*encoding, len(p.rows))
 		for i, row := range p.rows {
 			together[i] = texts[row]
@@ -253,16 +253,16 @@ func (e *encoder) runAll(texts []*encoding) (executed int) {
 		slots <- struct{}{}
 		running.Go(func() {
 			defer func() { <-slots }()
-			e.execute(together, p.length)
+			e.execute(together, p.height, p.length)
 		})
 	}
 	running.Wait()
 	return executed
 }
 
-// execute runs texts padded to one length.
-func (e *encoder) execute(texts []*encoding, length int) {
-	ids := make([]int32, len(texts)*length)
+// execute runs texts padded to one length, filled up to height with empty ones.
+func (e *encoder) execute(texts []*encoding, height, length int) {
+	ids := make([]int32, height*length)
 	for i := range ids {
 		ids[i] = -1
 	}
@@ -270,7 +270,7 @@ func (e *encoder) execute(texts []*encoding, length int) {
 		copy(ids[i*length:], t.ids)
 	}
 	width := e.config.Width
-	err := e.program.run(tensors.FromFlatDataAndDimensions(ids, len(texts), length), func(pooled []float32) {
+	err := e.program.run(tensors.FromFlatDataAndDimensions(ids, height, length), func(pooled []float32) {
 		for i, t := range texts {
 			t.result = append([]float32(nil), pooled[i*width:(i+1)*width]...)
 		}

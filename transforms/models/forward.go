@@ -15,6 +15,8 @@ type sequence struct {
 	ctx   context.Context
 	ids   []int32
 	visit func(pos int, logits []float32)
+	// moments is visit for those who need no logits, nil for others.
+	moments func(pos int, at Moments)
 
 	visited atomic.Bool // some position has been handed over
 	failure atomic.Pointer[error]
@@ -73,9 +75,29 @@ func (m *model) checkTokens(tokens []int32) error {
 	return nil
 }
 
-// runAll runs sequences, as many parts at a time as suit the device, and leaves each
-// sequence's error in it. It returns what was executed, padding included, in tokens.
+// runAll runs sequences and leaves each one's error in it. It returns what was executed,
+// padding included, in tokens. Those who need no logits have executions of their own
+// where the device makes their moments.
 func (m *model) runAll(sequences []*sequence) (executed int) {
+	if m.moments == nil {
+		return m.runAlike(sequences, m.execute)
+	}
+	var reduced, whole []*sequence
+	for _, s := range sequences {
+		if s.moments != nil {
+			reduced = append(reduced, s)
+		} else {
+			whole = append(whole, s)
+		}
+	}
+	return m.runAlike(reduced, m.executeMoments) + m.runAlike(whole, m.execute)
+}
+
+// execution runs rows padded to length, filled up to height with empty ones.
+type execution func(rows []*sequence, height, length int) error
+
+// runAlike runs sequences, as many parts at a time as suit the device.
+func (m *model) runAlike(sequences []*sequence, execute execution) (executed int) {
 	callers := m.traits.callers()
 	lengths := make([]int, len(sequences))
 	for i, s := range sequences {
@@ -85,7 +107,7 @@ func (m *model) runAll(sequences []*sequence) (executed int) {
 	slots := make(chan struct{}, callers)
 	var wg sync.WaitGroup
 	for _, p := range parts {
-		executed += len(p.rows) * p.length
+		executed += p.height * p.length
 		rows := make([]*sequence, len(p.rows))
 		for i, row := range p.rows {
 			rows[i] = sequences[row]
@@ -93,7 +115,7 @@ func (m *model) runAll(sequences []*sequence) (executed int) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			m.runPart(rows, p.length)
+			runPart(execute, rows, p.height, p.length)
 		})
 	}
 	wg.Wait()
@@ -102,14 +124,14 @@ func (m *model) runAll(sequences []*sequence) (executed int) {
 
 // runPart runs rows padded to one length. When the device fails, each row that nobody
 // has seen logits of is tried again alone, so a bad row costs only itself.
-func (m *model) runPart(rows []*sequence, length int) {
-	err := m.execute(rows, length)
+func runPart(execute execution, rows []*sequence, height, length int) {
+	err := execute(rows, height, length)
 	if err == nil {
 		return
 	}
 	for _, s := range rows {
 		if len(rows) > 1 && !s.visited.Load() && s.err() == nil {
-			if err := m.execute([]*sequence{s}, length); err != nil {
+			if err := execute([]*sequence{s}, 1, length); err != nil {
 				s.fail(err)
 			}
 			continue
@@ -118,24 +140,52 @@ func (m *model) runPart(rows []*sequence, length int) {
 	}
 }
 
-func (m *model) execute(rows []*sequence, length int) error {
-	live := false
+// execute hands logits to the visitors of rows.
+func (m *model) execute(rows []*sequence, height, length int) error {
+	if !live(rows) {
+		return nil
+	}
+	var headErr error
+	err := m.hidden.run(padded(rows, height, length), func(states []float32) {
+		headErr = m.project(rows, length, states)
+	})
+	return errors.Join(err, headErr)
+}
+
+// executeMoments hands the device's moments to rows that need no more.
+func (m *model) executeMoments(rows []*sequence, height, length int) error {
+	if !live(rows) {
+		return nil
+	}
+	return m.moments.run(padded(rows, height, length), func(flat []float32) {
+		for i, s := range rows {
+			for pos := range s.ids[1:] {
+				at := flat[4*(i*length+pos):]
+				s.guard(pos, func() {
+					s.moments(pos, Moments{LogProb: float64(at[0]), Rank: int(at[1]), Mean: float64(at[2]), Square: float64(at[3])})
+				})
+			}
+		}
+	})
+}
+
+// live fails the rows whose context is done and reports whether any are left.
+func live(rows []*sequence) bool {
+	left := false
 	for _, s := range rows {
 		if err := s.ctx.Err(); err != nil {
 			s.fail(err)
 		}
-		live = live || s.err() == nil
+		left = left || s.err() == nil
 	}
-	if !live {
-		return nil
-	}
-	ids := make([]int32, len(rows)*length) // padding is token 0; nobody sees it
+	return left
+}
+
+// padded is the ids of rows [height, length]. Padding is token 0; nobody sees it.
+func padded(rows []*sequence, height, length int) *tensors.Tensor {
+	ids := make([]int32, height*length)
 	for i, s := range rows {
 		copy(ids[i*length:], s.ids)
 	}
-	var headErr error
-	err := m.hidden.run(tensors.FromFlatDataAndDimensions(ids, len(rows), length), func(states []float32) {
-		headErr = m.project(rows, length, states)
-	})
-	return errors.Join(err, headErr)
+	return tensors.FromFlatDataAndDimensions(ids, height, length)
 }

@@ -13,22 +13,26 @@ import (
 
 func TestPlanCoversEveryRowOnce(t *testing.T) {
 	lengths := []int{0, 1, 16, 17, 64, 65, 300, 300, 300, 2000, 5000, 1, 1, 1}
-	for i := range 6 {
-		traits, callers := []*traits{&goTraits, &xlaTraits}[i%2], []int{1, 2, 64}[i/2]
-		seen := map[int]bool{}
+	for i := range 9 {
+		traits, callers := []*traits{&goTraits, &xlaTraits, &gpuTraits}[i%3], []int{1, 2, 64}[i/3]
+		seen, shapes := map[int]bool{}, map[[2]int]bool{}
 		for _, p := range traits.plan(lengths, 8192, callers) {
-			if n := len(p.rows); n&(n-1) != 0 {
-				t.Errorf("%d rows in a part, not a power of two", n)
+			if n := p.height; traits != &gpuTraits && n&(n-1) != 0 || n < len(p.rows) {
+				t.Errorf("a part of height %d for %d rows", n, len(p.rows))
 			}
-			if len(p.rows) > 1 && len(p.rows)*p.length > maxPartTokens {
-				t.Errorf("%d rows of %d are over %d tokens", len(p.rows), p.length, maxPartTokens)
+			if most := traits.share(1<<30, 1); p.height > 1 && p.height*p.length > most {
+				t.Errorf("%d rows of %d are over %d tokens", p.height, p.length, most)
 			}
+			shapes[[2]int{p.height, p.length}] = true
 			for _, row := range p.rows {
 				if seen[row] || lengths[row] > p.length || lengths[row] == 0 {
 					t.Errorf("row %d of %d tokens in a part of length %d (seen before: %v)", row, lengths[row], p.length, seen[row])
 				}
 				seen[row] = true
 			}
+		}
+		if traits == &gpuTraits && len(shapes) > 2*7 { // 16, 32, 64, 96, 384, 2048, 6144
+			t.Errorf("%d shapes for 7 lengths, want 2 each at most", len(shapes))
 		}
 		if len(seen) != len(lengths)-1 {
 			t.Errorf("%d rows planned, want all %d but the empty one", len(seen), len(lengths)-1)

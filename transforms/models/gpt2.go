@@ -14,7 +14,7 @@ import (
 // ready for the head.
 func gpt2Hidden(c *config, ids *graph.Node, w weights) *graph.Node {
 	rows, length := ids.Shape().Dimensions[0], ids.Shape().Dimensions[1]
-	positions := graph.Slice(w["wpe.weight"], graph.AxisRange(0, length), graph.AxisRange())
+	positions := single(graph.Slice(w["wpe.weight"], graph.AxisRange(0, length), graph.AxisRange()))
 	positions = graph.Reshape(graph.BroadcastPrefix(positions, rows), rows*length, c.Width)
 
 	x := graph.Add(embedTokens(w["wte.weight"], ids), positions)
@@ -23,8 +23,8 @@ func gpt2Hidden(c *config, ids *graph.Node, w weights) *graph.Node {
 
 		h := layerNorm(x, w["ln_1.weight"], w["ln_1.bias"], c.NormEps)
 		qkv := splitHeads(affine(h, w, "attn.c_attn"), rows, 3*c.Heads)
-		parts := graph.Split(qkv, 1, 3)
-		x = graph.Add(x, affine(causalAttention(parts[0], parts[1], parts[2], 0), w, "attn.c_proj"))
+		parts := graph.Split(as(w["attn.c_attn.weight"], qkv), 1, 3)
+		x = graph.Add(x, affine(causalAttention(single(parts[0]), parts[1], parts[2], 0), w, "attn.c_proj"))
 
 		h = layerNorm(x, w["ln_2.weight"], w["ln_2.bias"], c.NormEps)
 		x = graph.Add(x, affine(gelu(affine(h, w, "mlp.c_fc")), w, "mlp.c_proj"))

@@ -28,6 +28,7 @@ func llamaHidden(c *config, ids *graph.Node, w weights) *graph.Node {
 		k := headNorm(affine(h, w, "self_attn.k_proj"), w["self_attn.k_norm.weight"], c)
 		v := splitHeads(affine(h, w, "self_attn.v_proj"), rows, c.KVHeads)
 		q, k = rotate(splitHeads(q, rows, c.Heads)), rotate(splitHeads(k, rows, c.KVHeads))
+		k, v = as(w["self_attn.o_proj.weight"], k), as(w["self_attn.o_proj.weight"], v)
 		x = graph.Add(x, affine(causalAttention(q, k, v, c.Window), w, "self_attn.o_proj"))
 
 		h = rmsNorm(x, w["post_attention_layernorm.weight"], c.NormEps)

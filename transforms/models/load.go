@@ -64,11 +64,14 @@ func abbreviate(list []string) string {
 
 // loadWeights reads, widens and uploads every parameter in order. As many tensors are
 // on the host at a time as there are cores.
-func (s *source) loadWeights(backend compute.Backend) ([]*tensors.Tensor, error) {
-	return loadWeights(backend, s.tensors, s.config.parameters())
+func (s *source) loadWeights(backend compute.Backend, precision Precision) ([]*tensors.Tensor, error) {
+	return loadWeights(backend, s.tensors, s.config.parameters(), precision)
 }
 
-func loadWeights(backend compute.Backend, files map[string]tensor, parameters []parameter) ([]*tensors.Tensor, error) {
+func loadWeights(backend compute.Backend, files map[string]tensor, parameters []parameter, precision Precision) ([]*tensors.Tensor, error) {
+	if err := precision.check(backend); err != nil {
+		return nil, err
+	}
 	loaded := make([]*tensors.Tensor, len(parameters))
 	errs := make([]error, len(parameters))
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -79,7 +82,7 @@ func loadWeights(backend compute.Backend, files map[string]tensor, parameters []
 			defer func() { <-slots }()
 			values, err := files[p.name].Float32s()
 			if err == nil {
-				loaded[i], err = upload(backend, values, p.shape, p.transpose)
+				loaded[i], err = upload(backend, values, p, precision)
 			}
 			errs[i] = err
 		})

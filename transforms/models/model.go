@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"penstock.dev/transforms/models/tokenizer"
@@ -34,8 +35,9 @@ type model struct {
 	hash      string
 	tokenizer *tokenizer.Tokenizer
 	weights   []*tensors.Tensor
-	hidden    *program
-	head      *program
+	hidden    *program // hidden states of ids
+	head      *program // logits of hidden states
+	moments   *program // moments of ids, nil where the host makes them of logits
 	batcher   *batcher[*sequence]
 }
 
@@ -62,7 +64,7 @@ func load(open func() (*source, error), opts Options) (_ *model, err error) {
 			finalizeAll(m.weights)
 		}
 	}()
-	if m.weights, err = s.loadWeights(backend); err != nil {
+	if m.weights, err = s.loadWeights(backend, opts.Precision); err != nil {
 		return nil, err
 	}
 	if m.hidden, err = newProgram(backend, "hidden states", m.weights, m.hiddenGraph); err != nil {
@@ -70,6 +72,11 @@ func load(open func() (*source, error), opts Options) (_ *model, err error) {
 	}
 	if m.head, err = newProgram(backend, "head", m.headWeights(), headGraph); err != nil {
 		return nil, err
+	}
+	if m.traits.moments {
+		if m.moments, err = newProgram(backend, "moments", m.weights, m.momentsGraph); err != nil {
+			return nil, err
+		}
 	}
 	m.batcher = newBatcher(m.runAll, m.info.Parameters, opts)
 	return m, nil
@@ -89,7 +96,39 @@ func (m *model) hiddenGraph(ids *graph.Node, nodes []*graph.Node) *graph.Node {
 
 // headGraph turns hidden states [n, width] into logits [n, vocabulary].
 func headGraph(hidden *graph.Node, nodes []*graph.Node) *graph.Node {
-	return graph.DotGeneral(hidden, []int{1}, nil, nodes[0], []int{1}, nil)
+	return dot(hidden, []int{1}, nil, nodes[0], []int{1}, nil)
+}
+
+// momentsGraph builds the moments of ids [rows, length], in the order of the fields of
+// Moments, [rows*length, 4]: of the distribution that each position predicts, with the
+// next position's token as the target.
+func (m *model) momentsGraph(ids *graph.Node, nodes []*graph.Node) *graph.Node {
+	embedding, head := nodes[0], nodes[len(nodes)-1]
+	if m.config.TiedHead {
+		head = embedding
+	}
+	logits := headGraph(m.hiddenGraph(ids, nodes), []*graph.Node{head})
+	n := logits.Shape().Dimensions[0]
+	flat := graph.Reshape(ids, n, 1)
+	next := graph.Concatenate([]*graph.Node{graph.Slice(flat, graph.AxisRange(1)), graph.Slice(flat, graph.AxisRange(0, 1))}, 0)
+	row := graph.Iota(ids.Graph(), next.Shape(), 0)
+	own := graph.Reshape(graph.Gather(logits, graph.Concatenate([]*graph.Node{row, next}, 1)), n, 1)
+
+	// As in Position: with x = logit - highest and Z = sum e^x, ln p = x - ln Z.
+	highest := graph.ReduceAndKeep(logits, graph.ReduceMax, -1)
+	above := graph.ConvertDType(graph.GreaterThan(logits, own), dtypes.Float32)
+	x := graph.Max(graph.Sub(logits, highest), graph.Scalar(ids.Graph(), dtypes.Float32, lowestExponent))
+	e := graph.Exp(x)
+	sum := func(x *graph.Node) *graph.Node { return graph.ReduceAndKeep(x, graph.ReduceSum, -1) }
+	z := sum(e)
+	first, second := graph.Div(sum(graph.Mul(x, e)), z), graph.Div(sum(graph.Mul(graph.Square(x), e)), z)
+	logZ := graph.Log(z)
+	return graph.Concatenate([]*graph.Node{
+		graph.Sub(graph.Sub(own, highest), logZ),
+		graph.AddScalar(sum(above), 1),
+		graph.Sub(first, logZ),
+		graph.Add(graph.Sub(second, graph.MulScalar(graph.Mul(first, logZ), 2)), graph.Square(logZ)),
+	}, 1)
 }
 
 // headWeights is the [vocabulary, width] matrix of the head.
@@ -116,6 +155,9 @@ func (m *model) close() {
 	m.batcher.close()
 	m.hidden.close()
 	m.head.close()
+	if m.moments != nil {
+		m.moments.close()
+	}
 	finalizeAll(m.weights)
 }
 
@@ -133,8 +175,8 @@ func (s *source) info() Info {
 	// holds the scores of its heads and two chunks of logits.
 	const float = 4
 	widest := int64(max(c.Hidden, 3*c.Width))
-	scores := int64(c.Heads) * int64(min(c.Context, maxPartTokens)) * maxPartTokens
-	part := float * (6*maxPartTokens*widest + 2*scores + 2*int64(c.chunkPositions())*int64(c.Vocab))
+	scores := int64(c.Heads) * int64(min(c.Context, cachedTokens)) * cachedTokens
+	part := float * (6*cachedTokens*widest + 2*scores + 2*int64(c.chunkPositions())*int64(c.Vocab))
 	info.MemoryBytes = float*info.Parameters + int64(runtime.GOMAXPROCS(0))*part
 	return info
 }

@@ -20,6 +20,8 @@ type Options struct {
 	BatchTokens int
 	// MaxWait bounds how long a lone sequence waits for company; 0 means 20 ms.
 	MaxWait time.Duration
+	// Precision of matrix products, Single if empty.
+	Precision Precision
 }
 
 // LM is an open language model. Its methods are safe for concurrent use.
@@ -89,6 +91,7 @@ func Open(ctx context.Context, ref string, opts Options) (*LM, error) {
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", ref, err)
 	}
+	key = strings.TrimSpace(key + " " + string(opts.Precision))
 	m, err := share(ctx, key, func() (*model, error) { return load(open, opts) })
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", ref, err)

@@ -5,20 +5,18 @@ import (
 	"slices"
 )
 
-// maxPartTokens bounds the tokens of one execution; beyond this size the matrix
-// products gain nothing and activations leave the cache.
-const maxPartTokens = 1024
-
-// part is rows of similar length that run as one execution, padded to length.
+// part is rows of similar length that run as one execution of height rows, padded to
+// length.
 type part struct {
 	rows   []int
+	height int
 	length int
 }
 
 // plan cuts rows of the given lengths into parts for all callers. A part takes the
-// longest rows that are left, as long as they are near enough in length, and has a power
-// of two of them: the shapes that occur are few and no row is padding. Longest parts come
-// first, to finish together.
+// longest rows that are left, as long as they are near enough in length, and has one of
+// few heights: the shapes that occur are few. Longest parts come first, to finish
+// together.
 func (t *traits) plan(lengths []int, context, callers int) []part {
 	var left []int
 	total := 0
@@ -30,7 +28,7 @@ func (t *traits) plan(lengths []int, context, callers int) []part {
 	}
 	slices.SortStableFunc(left, func(a, b int) int { return cmp.Compare(lengths[b], lengths[a]) })
 
-	share := min(maxPartTokens, (total+callers-1)/callers)
+	share := t.share(total, callers)
 	var parts []part
 	for len(left) > 0 {
 		length := t.bucketLength(lengths[left[0]], context)
@@ -39,8 +37,9 @@ func (t *traits) plan(lengths []int, context, callers int) []part {
 		for near < most && t.joins(lengths[left[near]], length) {
 			near++
 		}
-		n := floorPowerOfTwo(near)
-		parts = append(parts, part{rows: left[:n], length: length})
+		height := t.height(near, max(1, share/length))
+		n := min(near, height)
+		parts = append(parts, part{rows: left[:n], height: height, length: length})
 		left = left[n:]
 	}
 	return parts

@@ -89,9 +89,14 @@ func (m *model) visitAll(chunk []position, logits []float32) {
 	visitors.Wait()
 }
 
-// see calls visit, unless the sequence has failed or its context is done. A panic in
-// the callback fails its own sequence only.
+// see hands logits to the visitor.
 func (s *sequence) see(pos int, logits []float32) {
+	s.guard(pos, func() { s.visit(pos, logits) })
+}
+
+// guard calls a visitor, unless the sequence has failed or its context is done. A panic
+// in the visitor fails its own sequence only.
+func (s *sequence) guard(pos int, visit func()) {
 	if err := s.ctx.Err(); err != nil {
 		s.fail(err)
 	}
@@ -104,5 +109,5 @@ func (s *sequence) see(pos int, logits []float32) {
 		}
 	}()
 	s.visited.Store(true)
-	s.visit(pos, logits)
+	visit()
 }

@@ -2,6 +2,7 @@ package models
 
 import (
 	"runtime"
+	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
@@ -25,14 +26,25 @@ type traits struct {
 	bucket func(n int) int
 	// joins says whether a row of n tokens runs with rows padded to a length.
 	joins func(n, length int) bool
+	// share bounds the tokens of one execution when there are total to be run by callers.
+	share func(total, callers int) int
+	// height is how many rows an execution has that could have most and gets n, of which
+	// rows are left over for the next if it is less and empty if it is more.
+	height func(n, most int) int
+	// moments says that the device reduces logits to moments itself where nobody wants
+	// more of them.
+	moments bool
 }
 
 // traitsOf a compute backend.
 func traitsOf(backend compute.Backend) *traits {
-	if backend.Name() == onXLA {
-		return &xlaTraits
+	switch {
+	case backend.Name() != onXLA:
+		return &goTraits
+	case onGPU(backend):
+		return &gpuTraits
 	}
-	return &goTraits
+	return &xlaTraits
 }
 
 // goTraits suit the pure-Go backend. Its kernel for large matrix products starts at 4 M
@@ -47,6 +59,17 @@ var goTraits = traits{
 	callers:      func() int { return runtime.GOMAXPROCS(0) },
 	bucket:       quarterSteps,
 	joins:        func(n, length int) bool { return quarterSteps(n) >= length },
+	share:        cachedShare,
+	height:       func(n, most int) int { return floorPowerOfTwo(n) },
+}
+
+// cachedTokens is how many tokens a processor's execution has at most: beyond, matrix
+// products gain nothing and activations leave the cache.
+const cachedTokens = 1024
+
+// cachedShare divides what there is among all callers.
+func cachedShare(total, callers int) int {
+	return min(cachedTokens, (total+callers-1)/callers)
 }
 
 // xlaTraits suit XLA: operations use all cores, and a new shape costs seconds.
@@ -57,6 +80,35 @@ var xlaTraits = traits{
 	callers:        func() int { return 1 },
 	bucket:         halfSteps,
 	joins:          func(n, length int) bool { return 3*n > 2*length },
+	share:          cachedShare,
+	height:         func(n, most int) int { return floorPowerOfTwo(n) },
+}
+
+// gpuTraits suit XLA on a GPU: executions must be large to fill it, a new shape costs
+// seconds and an empty row next to nothing, so a length has two shapes. Logits stay on
+// the device, for the way to the host takes longer than everything else. A second
+// execution is prepared while one runs.
+var gpuTraits = traits{
+	queryBlock:     1 << 20,
+	batchTolerance: 1e-4,
+	logistic:       graph.Sigmoid,
+	callers:        func() int { return 2 },
+	bucket:         halfSteps,
+	joins:          func(n, length int) bool { return 3*n > 2*length },
+	share:          func(int, int) int { return 8192 },
+	height: func(n, most int) int {
+		if few := max(1, most/8); n <= few {
+			return few
+		}
+		return most
+	},
+	moments: true,
+}
+
+// onGPU reports whether XLA runs on one, as go-xla does by the name of the plugin.
+func onGPU(backend compute.Backend) bool {
+	about := strings.ToLower(backend.Description())
+	return strings.Contains(about, "cuda") || strings.Contains(about, "nvidia")
 }
 
 // logisticBySoftmax is a softmax over x and 0. The Go backend's own logistic function

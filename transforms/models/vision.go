@@ -73,7 +73,7 @@ func OpenVision(ctx context.Context, ref string, opts VisionOptions) (*Vision, e
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", ref, err)
 	}
-	key := fmt.Sprintf("vision %s %s", opts.Positions, path)
+	key := fmt.Sprintf("vision %s %s %s", opts.Positions, opts.Precision, path)
 	v, err := share(ctx, key, func() (*vision, error) { return loadVision(path, opts) })
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", ref, err)
@@ -148,11 +148,11 @@ func loadVision(path string, opts VisionOptions) (_ *vision, err error) {
 		v.info.Parameters += p.elements()
 		v.info.WeightBytes += f.weights[p.name].Bytes()
 	}
-	v.info.MemoryBytes = 4*v.info.Parameters + 4*6*maxPartTokens*int64(c.hidden())
+	v.info.MemoryBytes = 4*v.info.Parameters + 4*6*cachedTokens*int64(c.hidden())
 	if v.table, err = f.weights[positionsName].Float32s(); err != nil {
 		return nil, err
 	}
-	if v.weights, err = loadWeights(backend, f.weights, parameters); err != nil {
+	if v.weights, err = loadWeights(backend, f.weights, parameters, opts.Precision); err != nil {
 		return nil, err
 	}
 	v.batcher = newBatcher(v.runAll, v.info.Parameters, opts.Options)
@@ -235,17 +235,16 @@ func (v *vision) runAll(pictures []*picture) (executed int) {
 	var running sync.WaitGroup
 	for _, size := range sizes {
 		rest := bySize[size]
-		most := max(1, maxPartTokens/size.patches())
-		share := max(1, (len(rest)+v.traits.callers()-1)/v.traits.callers())
+		most := max(1, v.traits.share(len(rest)*size.patches(), v.traits.callers())/size.patches())
 		for len(rest) > 0 {
-			n := floorPowerOfTwo(min(len(rest), most, share))
-			together := rest[:n]
-			rest = rest[n:]
-			executed += n * size.patches()
+			height := v.traits.height(min(len(rest), most), most)
+			together := rest[:min(len(rest), height)]
+			rest = rest[len(together):]
+			executed += height * size.patches()
 			slots <- struct{}{}
 			running.Go(func() {
 				defer func() { <-slots }()
-				v.execute(together, size)
+				v.execute(together, height, size)
 			})
 		}
 	}
@@ -253,10 +252,10 @@ func (v *vision) runAll(pictures []*picture) (executed int) {
 	return executed
 }
 
-// execute runs pictures of one size as one batch.
-func (v *vision) execute(pictures []*picture, size grid) {
+// execute runs pictures of one size as one batch, filled up to height with empty ones.
+func (v *vision) execute(pictures []*picture, height int, size grid) {
 	c := v.config
-	flat := make([]float32, 0, len(pictures)*len(pictures[0].patches))
+	flat := make([]float32, 0, height*len(pictures[0].patches))
 	for _, p := range pictures {
 		flat = append(flat, p.patches...)
 		p.patches = nil
@@ -271,7 +270,8 @@ func (v *vision) execute(pictures []*picture, size grid) {
 		fail(err)
 		return
 	}
-	input := tensors.FromFlatDataAndDimensions(flat, len(pictures), size.patches(), 3*c.Patch*c.Patch)
+	flat = flat[:cap(flat)]
+	input := tensors.FromFlatDataAndDimensions(flat, height, size.patches(), 3*c.Patch*c.Patch)
 	err = program.run(input, func(states []float32) {
 		for i, p := range pictures {
 			p.result = append([]float32(nil), states[i*c.Width:(i+1)*c.Width]...)
@@ -291,7 +291,7 @@ func (v *vision) program(size grid) (*program, error) {
 		return p, nil
 	}
 	table := v.config.stretch(v.table, size, v.positions)
-	positions, err := upload(v.backend, table, []int{1 + size.patches(), v.config.Width}, false)
+	positions, err := upload(v.backend, table, parameter{shape: []int{1 + size.patches(), v.config.Width}}, Single)
 	if err != nil {
 		return nil, err
 	}

@@ -171,6 +171,7 @@ func vitClassToken(c *visionConfig, patches *graph.Node, w weights) *graph.Node 
 		q := splitHeads(affine(h, w, "attention.attention.query"), rows, c.Heads)
 		k := splitHeads(affine(h, w, "attention.attention.key"), rows, c.Heads)
 		v := splitHeads(affine(h, w, "attention.attention.value"), rows, c.Heads)
+		k, v = as(w["attention.output.dense.weight"], k), as(w["attention.output.dense.weight"], v)
 		h = affine(attention(q, k, v, nil), w, "attention.output.dense")
 		x = graph.Add(x, layerScale(h, w["layer_scale1.lambda1"]))
 

@@ -5,6 +5,8 @@ package models
 import (
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -26,11 +28,17 @@ func openXLA(plugin string) (backend compute.Backend, api string, err error) {
 	klog.LogToStderr(false) // what it says is in the error too
 	klog.SetOutput(io.Discard)
 	xla.EnableAutoInstall(false)
+	path, options, _ := strings.Cut(plugin, ",")
+	if !strings.Contains(options, "tf32=") {
+		plugin += ",tf32=false" // ten bits of a factor are too few for scores
+	}
+	if err := findCUDA(path); err != nil {
+		return nil, "", err
+	}
 	backend, err = xla.New(plugin)
 	if err != nil {
 		return nil, "", err
 	}
-	path, _, _ := strings.Cut(plugin, ",")
 	loaded, err := pjrt.GetPlugin(path)
 	if err != nil {
 		return nil, "", err
@@ -40,4 +48,18 @@ func openXLA(plugin string) (backend compute.Backend, api string, err error) {
 		return nil, "", fmt.Errorf("PJRT API %d.%d, want %d.x", major, minor, pjrtMajor)
 	}
 	return backend, fmt.Sprintf("%d.%d", major, minor), nil
+}
+
+// findCUDA tells XLA where the tools of CUDA are that pip installed beside a CUDA plugin
+// (site-packages/jax_plugins/xla_cuda13/xla_cuda_plugin.so), unless the user has.
+func findCUDA(plugin string) error {
+	beside, err := filepath.Glob(filepath.Join(filepath.Dir(plugin), "../../nvidia/cu[0-9]*"))
+	if err != nil || len(beside) == 0 || strings.Contains(os.Getenv("XLA_FLAGS"), "xla_gpu_cuda_data_dir") {
+		return err
+	}
+	flags := os.Getenv("XLA_FLAGS") + " --xla_gpu_cuda_data_dir=" + beside[len(beside)-1]
+	if err := os.Setenv("XLA_FLAGS", strings.TrimSpace(flags)); err != nil {
+		return err
+	}
+	return os.Setenv("GOPJRT_CUDA_CHECKS", "0") // looks for them in the wrong place
 }
