@@ -28,7 +28,7 @@ graph: specs.#Graph & {
 	name: "score"
 	nodes: {
 		read: specs.#ReadParquet & {path: "%s", columns: {id: "string", text: "string", pair: "int64"}, key: "id"}
-		score: specs.#Lastde & {in: read.out, model: "%s", scores: %s, precision: "%s", batchTokens: 65536}
+		score: specs.#Lastde & {in: read.out, model: "%s", scores: %s, precision: "%s", batchTokens: 262144}
 		save: specs.#WriteParquet & {in: score.out, path: "%s"}
 	}
 }

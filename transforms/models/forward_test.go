@@ -31,7 +31,7 @@ func TestPlanCoversEveryRowOnce(t *testing.T) {
 				seen[row] = true
 			}
 		}
-		if traits == &gpuTraits && len(shapes) > 2*7 { // 16, 32, 64, 96, 384, 2048, 6144
+		if traits == &gpuTraits && len(shapes) > 2*7 { // 16, 32, 64, 80, 320, 2048, 5120
 			t.Errorf("%d shapes for 7 lengths, want 2 each at most", len(shapes))
 		}
 		if len(seen) != len(lengths)-1 {

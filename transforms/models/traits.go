@@ -93,7 +93,7 @@ var gpuTraits = traits{
 	batchTolerance: 1e-4,
 	logistic:       graph.Sigmoid,
 	callers:        func() int { return 2 },
-	bucket:         halfSteps,
+	bucket:         quarterSteps,
 	joins:          func(n, length int) bool { return 3*n > 2*length },
 	share:          func(int, int) int { return 8192 },
 	height: func(n, most int) int {
