@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"penstock.dev/transforms/models/tokenizer"
@@ -43,6 +44,7 @@ type Encoder struct {
 type encoder struct {
 	config    *bertConfig
 	pooling   Pooling
+	backend   compute.Backend
 	traits    *traits
 	info      Info
 	hash      string
@@ -183,12 +185,12 @@ func loadEncoder(path string, opts EncoderOptions) (_ *encoder, err error) {
 	if err != nil {
 		return nil, err
 	}
-	e.traits = traitsOf(backend)
+	e.backend, e.traits = backend, traitsOf(backend)
 	if e.weights, err = loadWeights(backend, f.weights, parameters, opts.Precision); err != nil {
 		return nil, err
 	}
 	if e.program, err = newProgram(backend, "encoder", e.weights, e.graph); err != nil {
-		finalizeAll(e.weights)
+		freeWeights(backend, e.weights, parameters)
 		return nil, err
 	}
 	e.batcher = newBatcher(e.runAll, e.info.Parameters, opts.Options)
@@ -198,7 +200,7 @@ func loadEncoder(path string, opts EncoderOptions) (_ *encoder, err error) {
 func (e *encoder) close() {
 	e.batcher.close()
 	e.program.close()
-	finalizeAll(e.weights)
+	freeWeights(e.backend, e.weights, e.config.parameters())
 }
 
 // encoding is a text on its way through the model.

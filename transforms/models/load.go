@@ -72,6 +72,8 @@ func loadWeights(backend compute.Backend, files map[string]tensor, parameters []
 	if err := precision.check(backend); err != nil {
 		return nil, err
 	}
+	size := heapBytes(backend, parameters)
+	hold(size)
 	loaded := make([]*tensors.Tensor, len(parameters))
 	errs := make([]error, len(parameters))
 	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
@@ -89,10 +91,31 @@ func loadWeights(backend compute.Backend, files map[string]tensor, parameters []
 	}
 	wg.Wait()
 	if err := errors.Join(errs...); err != nil {
+		hold(-size)
 		finalizeAll(loaded)
 		return nil, err
 	}
 	return loaded, nil
+}
+
+// freeWeights undoes loadWeights.
+func freeWeights(backend compute.Backend, loaded []*tensors.Tensor, parameters []parameter) {
+	if loaded == nil {
+		return
+	}
+	finalizeAll(loaded)
+	hold(-heapBytes(backend, parameters))
+}
+
+// heapBytes is how much of the parameters lies in Go's heap.
+func heapBytes(backend compute.Backend, parameters []parameter) (bytes int64) {
+	if backend.Name() == onXLA {
+		return 0
+	}
+	for _, p := range parameters {
+		bytes += 4 * p.elements()
+	}
+	return bytes
 }
 
 func finalizeAll(list []*tensors.Tensor) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -30,6 +31,7 @@ type Info struct {
 // model is what the users of one reference share.
 type model struct {
 	config    *config
+	backend   compute.Backend
 	traits    *traits
 	info      Info
 	hash      string
@@ -58,10 +60,10 @@ func load(open func() (*source, error), opts Options) (_ *model, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &model{config: s.config, traits: traitsOf(backend), hash: s.hash, tokenizer: s.tokenizer, info: s.info()}
+	m := &model{config: s.config, backend: backend, traits: traitsOf(backend), hash: s.hash, tokenizer: s.tokenizer, info: s.info()}
 	defer func() {
 		if err != nil {
-			finalizeAll(m.weights)
+			freeWeights(backend, m.weights, m.config.parameters())
 		}
 	}()
 	if m.weights, err = s.loadWeights(backend, opts.Precision); err != nil {
@@ -158,7 +160,7 @@ func (m *model) close() {
 	if m.moments != nil {
 		m.moments.close()
 	}
-	finalizeAll(m.weights)
+	freeWeights(m.backend, m.weights, m.config.parameters())
 }
 
 func (s *source) info() Info {

@@ -8,7 +8,7 @@ import (
 )
 
 // measureAll gives the moments of rows, each by position.
-func measureAll(t *testing.T, lm *LM, batch [][]int32) [][]Moments {
+func measureAll(t testing.TB, lm *LM, batch [][]int32) [][]Moments {
 	t.Helper()
 	out := make([][]Moments, len(batch))
 	var running sync.WaitGroup

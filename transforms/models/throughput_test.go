@@ -44,3 +44,37 @@ func BenchmarkForward(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkMeasure measures tokens a second where only moments are wanted, made by the
+// host of logits and by the device.
+func BenchmarkMeasure(b *testing.B) {
+	if _, err := cachedGGUF("smollm2"); err != nil {
+		b.Skip(err)
+	}
+	lm := openTest(b, "smollm2")
+	backend, err := device()
+	if err != nil {
+		b.Fatal(err)
+	}
+	program, err := newProgram(backend, "moments", lm.weights, lm.momentsGraph)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer program.close()
+	defer func() { lm.model.moments = nil }()
+	batch := randomRows(lm.Info().Vocabulary, 250, 240, 230, 220, 210, 200, 190, 180)
+	for name, moments := range map[string]*float64{"host": nil, "device": new(float64)} {
+		b.Run(name, func(b *testing.B) {
+			lm.model.moments = nil
+			if moments != nil {
+				lm.model.moments = program
+			}
+			measureAll(b, lm, batch)
+			b.ResetTimer()
+			for b.Loop() {
+				measureAll(b, lm, batch)
+			}
+			b.ReportMetric(1720*float64(b.N)/b.Elapsed().Seconds(), "tokens/s")
+		})
+	}
+}

@@ -165,7 +165,7 @@ func (v *vision) close() {
 		p.close()
 		p.weights[len(p.weights)-1].FinalizeAll() // the positions
 	}
-	finalizeAll(v.weights)
+	freeWeights(v.backend, v.weights, v.config.parameters())
 }
 
 // picture is an image on its way through the model.
