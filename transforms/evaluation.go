@@ -16,6 +16,38 @@ type Evaluation struct {
 	Positive string            `json:"positive"` // its value in the positive class
 	By       []string          `json:"by,omitempty"`
 	Scores   []ScoreEvaluation `json:"scores"` // by group, then score
+	// BandColumn is the column whose values divide the rows into Bands, if any.
+	BandColumn string            `json:"bandColumn,omitempty"`
+	Bands      []ScoreEvaluation `json:"bands,omitempty"` // by band, ascending, then score; Group is the band
+	Confounds  []Confound        `json:"confounds,omitempty"`
+	Transfers  []Transfer        `json:"transfers,omitempty"` // by score, then rate
+}
+
+// Confound says how well a trivial feature of a column, such as the length of a text,
+// tells the classes apart on its own. What it can do, a score may be doing.
+type Confound struct {
+	Column  string  `json:"column"`
+	Feature string  `json:"feature"`
+	AUROC   float64 `json:"auroc"` // of whichever direction separates, 0.5 or more
+	Low     float64 `json:"low"`   // 95 % interval (DeLong)
+	High    float64 `json:"high"`
+	Less    bool    `json:"less,omitempty"` // the positive class has less of it
+	// Group is where the feature separates best if there are groups, and GroupAUROC how well.
+	Group      string  `json:"group,omitempty"`
+	GroupAUROC float64 `json:"groupAUROC,omitempty"`
+}
+
+// Transfer says what thresholds chosen on one group's negative rows do to another's:
+// counts are [from][to], in the order of Groups.
+type Transfer struct {
+	Score          string    `json:"score"`
+	FPR            float64   `json:"fpr"` // asked for
+	Groups         []string  `json:"groups"`
+	Thresholds     []float64 `json:"thresholds"`
+	Negatives      []int     `json:"negatives"` // rows of each group
+	Positives      []int     `json:"positives"`
+	FalsePositives [][]int   `json:"falsePositives"`
+	TruePositives  [][]int   `json:"truePositives"`
 }
 
 // ScoreEvaluation is the evaluation of one score in one group of rows. A higher

@@ -24,6 +24,32 @@ type RGB struct {
 	Pix           []uint8 // 3*Width*Height
 }
 
+// Formats are the names of the formats that are decoded.
+var Formats = []string{"jpeg", "png", "gif", "webp", "bmp", "tiff"}
+
+// Describe reads the header of an image file: its format and its size as stored, in
+// pixels.
+func Describe(b []byte) (format string, width, height int, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("damaged image: %v", p)
+		}
+	}()
+	config, format, err := image.DecodeConfig(bytes.NewReader(b))
+	width, height = config.Width, config.Height
+	switch {
+	case errors.Is(err, image.ErrFormat):
+		err = errors.New("not a png, jpeg, gif, webp, bmp or tiff image")
+	case err != nil:
+		err = fmt.Errorf("damaged image: %w", err)
+	case width <= 0 || height <= 0:
+		err = fmt.Errorf("%s image of %d by %d pixels", format, width, height)
+	case width > MaxPixels/height:
+		err = fmt.Errorf("%s image of %d by %d pixels, more than %d million", format, width, height, MaxPixels>>20)
+	}
+	return format, width, height, err
+}
+
 // Decode decodes an image file.
 func Decode(b []byte) (img *RGB, err error) {
 	defer func() {
@@ -31,23 +57,16 @@ func Decode(b []byte) (img *RGB, err error) {
 			img, err = nil, fmt.Errorf("damaged image: %v", p)
 		}
 	}()
-	config, format, err := image.DecodeConfig(bytes.NewReader(b))
-	switch {
-	case errors.Is(err, image.ErrFormat):
-		return nil, errors.New("not a png, jpeg, gif, webp, bmp or tiff image")
-	case err != nil:
-		return nil, fmt.Errorf("damaged image: %w", err)
-	case config.Width <= 0 || config.Height <= 0:
-		return nil, fmt.Errorf("%s image of %d by %d pixels", format, config.Width, config.Height)
-	case config.Width > MaxPixels/config.Height:
-		return nil, fmt.Errorf("%s image of %d by %d pixels, more than %d million", format, config.Width, config.Height, MaxPixels>>20)
+	format, width, height, err := Describe(b)
+	if err != nil {
+		return nil, err
 	}
 	decoded, _, err := image.Decode(bytes.NewReader(b))
 	if err != nil {
 		return nil, fmt.Errorf("damaged %s image: %w", format, err)
 	}
-	if size := decoded.Bounds().Size(); size.X != config.Width || size.Y != config.Height {
-		return nil, fmt.Errorf("damaged %s image: %d by %d pixels, its header says %d by %d", format, size.X, size.Y, config.Width, config.Height)
+	if size := decoded.Bounds().Size(); size.X != width || size.Y != height {
+		return nil, fmt.Errorf("damaged %s image: %d by %d pixels, its header says %d by %d", format, size.X, size.Y, width, height)
 	}
 	return toRGB(decoded).oriented(orientation(b, format)), nil
 }

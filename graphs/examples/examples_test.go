@@ -363,3 +363,38 @@ func TestStreamDetect(t *testing.T) {
 		t.Errorf("%d answers to %d texts, %d in the stream", len(ids), n, client.Count("SCORES"))
 	}
 }
+
+// Groups and bands hold every row, and line breaks alone do as well as the README says.
+func TestAuditText(t *testing.T) {
+	inRoot(t)
+	out := filepath.Join(t.TempDir(), "out")
+	plan := load(t, "audit-text", map[string]string{"out": out})
+	result, err := runners.Run(t.Context(), plan, runners.Options{Work: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil || result.Err != nil {
+		t.Fatal(err, result)
+	}
+	rows := map[string]int64{} // of log_likelihood
+	for _, row := range readRows(t, filepath.Join(out, "audit.parquet")) {
+		if row["score"].Text() != "log_likelihood" {
+			continue
+		}
+		kind := "all"
+		switch {
+		case !row["band"].IsNull():
+			kind = "bands"
+		case !row["source"].IsNull():
+			kind = "groups"
+		}
+		rows[kind] += row["positives"].Int64() + row["negatives"].Int64()
+	}
+	if rows["all"] != 2700 || rows["groups"] != 2700 || rows["bands"] != 2700 {
+		t.Errorf("%v rows evaluated, want 2,700 of each", rows)
+	}
+	evaluation := result.Account().Evaluations[0]
+	if c := evaluation.Confounds[0]; c.Feature != "line breaks" || math.Abs(c.AUROC-0.819) > 0.0005 {
+		t.Errorf("the best trivial feature is %+v", c)
+	}
+	if n := len(evaluation.Transfers); n != 12 {
+		t.Errorf("%d transfer matrices, want 6 scores at 2 rates", n)
+	}
+}

@@ -108,6 +108,11 @@ type evaluationView struct {
 	Overall  []figureView
 	ByGroup  []groupFigures
 	ROC      []figureView
+	// Trivial is the table of what needs no model, Banded the scores by band.
+	Trivial     []confoundView
+	TrivialLead string
+	Banded      *matrix
+	Transferred []*transferView
 }
 
 // matrix is one figure for every group and score.
@@ -187,6 +192,9 @@ func viewEvaluation(e transforms.Evaluation) *evaluationView {
 		}
 	}
 	v.figures()
+	v.Trivial, v.TrivialLead = viewConfounds(e), v.confoundLead()
+	v.Banded = viewBands(e, v.Names)
+	v.Transferred = viewTransfers(e)
 	return v
 }
 

@@ -44,6 +44,9 @@ func EvaluationTable(w io.Writer, evaluations []transforms.Evaluation) error {
 				align(&b, r.wide(tpr))
 			}
 		}
+		if line := audited(e); line != "" {
+			b.WriteString(printable(line) + "\n")
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

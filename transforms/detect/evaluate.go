@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -30,17 +31,52 @@ type EvaluateConfig struct {
 	Scores   []string  `json:"scores"`   // columns; higher stands for the positive class
 	By       []string  `json:"by"`       // columns that divide the rows into groups
 	FPR      []float64 `json:"fpr"`      // false-positive rates to report at
+	Bands    *bands    `json:"bands"`    // nil for none
+	// Audit are columns whose trivial features are measured; nil for text and image.
+	Audit       *[]string `json:"audit"`
+	MaxConfound float64   `json:"maxConfound"` // AUROC of a trivial feature that fails the run
+	Transfer    []float64 `json:"transfer"`    // false-positive rates of thresholds tried on other groups
+}
+
+// bands divide rows by the values of a numeric column at ascending edges.
+type bands struct {
+	Column string    `json:"column"`
+	Edges  []float64 `json:"edges"`
+}
+
+// names of the bands; the last is of rows without a value.
+func (b *bands) names() []string {
+	names := []string{fmt.Sprintf("below %g", b.Edges[0])}
+	for i, edge := range b.Edges[1:] {
+		names = append(names, fmt.Sprintf("%g to %g", b.Edges[i], edge))
+	}
+	return append(names, fmt.Sprintf("%g or more", b.Edges[len(b.Edges)-1]), "(none)")
+}
+
+// of is the band of a value.
+func (b *bands) of(v data.Value) int {
+	if v.IsNull() || math.IsNaN(v.Float64()) {
+		return len(b.Edges) + 1
+	}
+	band, equal := slices.BinarySearch(b.Edges, v.Float64())
+	if equal {
+		band++
+	}
+	return band
 }
 
 // Evaluate measures how well scores separate labelled rows, over all rows and in
 // each group: AUROC with DeLong's interval, average precision, and the
-// true-positive rate at given false-positive rates with exact intervals. It
-// keeps every score, 8 bytes each, until its input has ended.
+// true-positive rate at given false-positive rates with exact intervals. It tells what
+// trivial features of the columns would achieve, and what thresholds of one group do in
+// another. It keeps every score and feature, 8 bytes each, until its input has ended.
 type Evaluate struct {
 	config EvaluateConfig
 	label  int
 	scores []int
 	by     []int
+	band   int // column of the bands, -1 for none
+	audit  []audited
 	out    *data.Schema
 	result atomic.Pointer[transforms.Evaluation]
 }
@@ -61,6 +97,16 @@ func newEvaluate(config []byte) (transforms.Node, error) {
 	for i, name := range e.config.Scores {
 		if slices.Contains(e.config.Scores[:i], name) {
 			return nil, &transforms.FieldError{Field: fmt.Sprintf("scores.%d", i), Message: fmt.Sprintf("score %q twice", name)}
+		}
+	}
+	if b := e.config.Bands; b != nil {
+		if len(b.Edges) == 0 || !slices.IsSorted(b.Edges) || len(slices.Compact(slices.Clone(b.Edges))) < len(b.Edges) {
+			return nil, &transforms.FieldError{Field: "bands.edges", Message: "the edges of bands must ascend, and there must be one at least"}
+		}
+	}
+	for i, fpr := range e.config.Transfer {
+		if !(fpr > 0 && fpr < 1) || slices.Contains(e.config.Transfer[:i], fpr) {
+			return nil, &transforms.FieldError{Field: fmt.Sprintf("transfer.%d", i), Message: fmt.Sprintf("no threshold for a false-positive rate of %g, want rates between 0 and 1, each once", fpr)}
 		}
 	}
 	for i, fpr := range e.config.FPR {
@@ -84,6 +130,12 @@ func (e *Evaluate) Columns(in transforms.Ports) (transforms.Ports, error) {
 		errs = append(errs, transforms.NeedColumn(schema, fmt.Sprintf("scores.%d", i), name, data.Float64, data.Float32, data.Int64))
 		e.scores = append(e.scores, schema.Index(name))
 	}
+	e.band = -1
+	if b := e.config.Bands; b != nil {
+		errs = append(errs, transforms.NeedColumn(schema, "bands.column", b.Column, data.Float64, data.Float32, data.Int64))
+		e.band = schema.Index(b.Column)
+	}
+	errs = append(errs, e.findAudited(schema))
 	var fields []data.Field
 	for i, name := range e.config.By {
 		errs = append(errs, transforms.NeedColumn(schema, fmt.Sprintf("by.%d", i), name, data.String, data.Bool, data.Int64))
@@ -93,12 +145,41 @@ func (e *Evaluate) Columns(in transforms.Ports) (transforms.Ports, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
+	if e.config.Bands != nil {
+		fields = append(fields, data.Field{Name: "band", Type: data.StringType, Nullable: true})
+	}
 	out, err := data.NewSchema(append(fields, e.figures()...)...)
 	if err != nil {
 		return nil, &transforms.FieldError{Field: "by", Message: err.Error(), Hint: "rename the column first"}
 	}
 	e.out = out
 	return transforms.OutPort(out), nil
+}
+
+// findAudited finds the columns whose trivial features are measured: those asked for,
+// else text and image where they are.
+func (e *Evaluate) findAudited(schema *data.Schema) error {
+	e.audit = nil
+	if e.config.Audit == nil {
+		for _, name := range []string{"text", "image"} {
+			if a, ok := auditable(schema, name); ok {
+				e.audit = append(e.audit, a)
+			}
+		}
+		return nil
+	}
+	for i, name := range *e.config.Audit {
+		field := fmt.Sprintf("audit.%d", i)
+		if schema.Index(name) < 0 {
+			return transforms.NeedColumn(schema, field, name, data.String)
+		}
+		a, ok := auditable(schema, name)
+		if !ok {
+			return &transforms.FieldError{Field: field, Message: fmt.Sprintf("column %s is of type %s, of which no trivial features are known", name, schema.Field(schema.Index(name)).Type), Hint: "audit texts, images and numbers"}
+		}
+		e.audit = append(e.audit, a)
+	}
+	return nil
 }
 
 // figures are the columns of the result behind those of the groups.
@@ -127,11 +208,13 @@ func (e *Evaluate) NewAccumulator() transforms.Accumulator {
 // Evaluation implements transforms.Evaluator.
 func (e *Evaluate) Evaluation() *transforms.Evaluation { return e.result.Load() }
 
-// labelled are the rows of a group.
+// labelled are the rows of a group in one band.
 type labelled struct {
-	Values  []string // of the By columns
-	Scores  []class  // one for each score
-	Missing []int    // rows without a label or the score
+	Values   []string // of the By columns
+	Band     int
+	Scores   []class // one for each score
+	Missing  []int   // rows without a label or the score
+	Features []class // one for each feature of each audited column
 }
 
 // class are the values of a score by class.
@@ -143,16 +226,23 @@ type evaluating struct {
 	groups map[string]*labelled
 }
 
-// group finds the rows of a group by the values of its columns.
-func (a *evaluating) group(values []string) *labelled {
-	key := fmt.Sprintf("%q", values)
+// group finds the rows of a group and band by the values of its columns.
+func (a *evaluating) group(values []string, band int) *labelled {
+	key := fmt.Sprintf("%q %d", values, band)
 	g := a.groups[key]
 	if g == nil {
-		n := len(a.node.scores)
-		g = &labelled{Values: values, Scores: make([]class, n), Missing: make([]int, n)}
+		g = a.node.newLabelled(values, band)
 		a.groups[key] = g
 	}
 	return g
+}
+
+func (e *Evaluate) newLabelled(values []string, band int) *labelled {
+	n, features := len(e.scores), 0
+	for _, column := range e.audit {
+		features += len(column.features)
+	}
+	return &labelled{Values: values, Band: band, Scores: make([]class, n), Missing: make([]int, n), Features: make([]class, features)}
 }
 
 // Add implements transforms.Accumulator.
@@ -161,22 +251,43 @@ func (a *evaluating) Add(r *data.Record) error {
 	for i, column := range a.node.by {
 		values[i] = plain(r.Values[column])
 	}
-	g := a.group(values)
+	band := 0
+	if a.node.band >= 0 {
+		band = a.node.config.Bands.of(r.Values[a.node.band])
+	}
+	g := a.group(values, band)
 	label := r.Values[a.node.label]
 	positive := plain(label) == a.node.config.Positive
 	for i, column := range a.node.scores {
 		v := r.Values[column]
-		x := v.Float64()
-		switch {
-		case label.IsNull(), v.IsNull(), math.IsNaN(x), math.IsInf(x, 0):
+		if label.IsNull() || v.IsNull() || !g.Scores[i].add(positive, v.Float64()) {
 			g.Missing[i]++
-		case positive:
-			g.Scores[i].Positive = append(g.Scores[i].Positive, x)
-		default:
-			g.Scores[i].Negative = append(g.Scores[i].Negative, x)
+		}
+	}
+	if label.IsNull() {
+		return nil
+	}
+	at := 0
+	for _, column := range a.node.audit {
+		for _, x := range column.measure(r.Values[column.column]) {
+			g.Features[at].add(positive, x)
+			at++
 		}
 	}
 	return nil
+}
+
+// add takes a value into its class; what is not a number is refused.
+func (c *class) add(positive bool, x float64) bool {
+	switch {
+	case math.IsNaN(x), math.IsInf(x, 0):
+		return false
+	case positive:
+		c.Positive = append(c.Positive, x)
+	default:
+		c.Negative = append(c.Negative, x)
+	}
+	return true
 }
 
 // plain is a label or group value as text.
@@ -198,7 +309,9 @@ func (a *evaluating) sorted() []*labelled {
 	for _, g := range a.groups {
 		all = append(all, g)
 	}
-	slices.SortFunc(all, func(x, y *labelled) int { return slices.Compare(x.Values, y.Values) })
+	slices.SortFunc(all, func(x, y *labelled) int {
+		return cmp.Or(slices.Compare(x.Values, y.Values), cmp.Compare(x.Band, y.Band))
+	})
 	return all
 }
 
@@ -206,20 +319,105 @@ func (a *evaluating) sorted() []*labelled {
 func (a *evaluating) Emit(_ context.Context, emit transforms.Emit) error {
 	e := a.node
 	result := &transforms.Evaluation{Label: e.config.Label, Positive: e.config.Positive, By: e.config.By}
-	groups := a.sorted()
-	if len(e.by) > 0 || len(groups) == 0 {
-		groups = append([]*labelled{a.pooled(groups)}, groups...)
-	}
-	for _, g := range groups {
+	parts := a.sorted()
+	all, groups := e.pooled(parts), e.groups(parts)
+	for _, g := range append([]*labelled{all}, groups...) {
 		for i, name := range e.config.Scores {
 			s := evaluate(name, g.Scores[i], e.config.FPR)
 			s.Group, s.Missing = groupName(g.Values), g.Missing[i]
 			result.Scores = append(result.Scores, s)
-			emit(transforms.Out, e.record(g.Values, s))
+			emit(transforms.Out, e.record(g.Values, "", s))
 		}
 	}
+	if e.config.Bands != nil {
+		result.BandColumn = e.config.Bands.Column
+		result.Bands = e.evaluateBands(parts, emit)
+	}
+	result.Confounds = e.confounds(all, groups)
+	result.Transfers = e.transfers(groups)
 	e.result.Store(result)
-	return nil
+	return gate(result.Confounds, e.config.MaxConfound, e.config.Positive)
+}
+
+// groups joins the bands of each group; there are none without columns to group by.
+func (e *Evaluate) groups(parts []*labelled) (groups []*labelled) {
+	if len(e.by) == 0 {
+		return nil
+	}
+	for _, part := range parts {
+		if n := len(groups); n == 0 || !slices.Equal(groups[n-1].Values, part.Values) {
+			groups = append(groups, e.newLabelled(part.Values, 0))
+		}
+		groups[len(groups)-1].add(part)
+	}
+	return groups
+}
+
+// evaluateBands evaluates the rows of each band that has any.
+func (e *Evaluate) evaluateBands(parts []*labelled, emit transforms.Emit) (all []transforms.ScoreEvaluation) {
+	for band, name := range e.config.Bands.names() {
+		in := slices.DeleteFunc(slices.Clone(parts), func(part *labelled) bool { return part.Band != band })
+		if len(in) == 0 {
+			continue
+		}
+		g := e.pooled(in)
+		for i, score := range e.config.Scores {
+			s := evaluate(score, g.Scores[i], e.config.FPR)
+			s.Group, s.Missing = name, g.Missing[i]
+			all = append(all, s)
+			emit(transforms.Out, e.record(nil, name, s))
+		}
+	}
+	return all
+}
+
+// confounds evaluates the features of the audited columns, those that separate best
+// first.
+func (e *Evaluate) confounds(all *labelled, groups []*labelled) (found []transforms.Confound) {
+	names := namesOf(groups)
+	at := 0
+	for _, column := range e.audit {
+		for _, feature := range column.features {
+			within := make([]class, len(groups))
+			for i, g := range groups {
+				within[i] = g.Features[at]
+			}
+			if c, ok := confound(column.name, feature, all.Features[at], names, within); ok {
+				found = append(found, c)
+			}
+			at++
+		}
+	}
+	slices.SortStableFunc(found, func(x, y transforms.Confound) int { return cmp.Compare(y.AUROC, x.AUROC) })
+	return found
+}
+
+// transfers tries thresholds between groups.
+func (e *Evaluate) transfers(groups []*labelled) (all []transforms.Transfer) {
+	if len(groups) < 2 || len(groups) > maxTransferGroups {
+		return nil
+	}
+	names := namesOf(groups)
+	for i, score := range e.config.Scores {
+		classes := make([]class, len(groups))
+		for k, g := range groups {
+			classes[k] = g.Scores[i]
+		}
+		for _, fpr := range e.config.Transfer {
+			if t := transfer(score, fpr, names, classes); len(t.Groups) > 1 {
+				all = append(all, t)
+			}
+		}
+	}
+	return all
+}
+
+func namesOf(groups []*labelled) []string {
+	names := make([]string, len(groups))
+	for i, g := range groups {
+		names[i] = groupName(g.Values)
+	}
+	return names
 }
 
 // groupName shows the values of a group, "" for all rows.
@@ -233,11 +431,10 @@ func groupName(values []string) string {
 	return strings.Join(shown, " / ")
 }
 
-// pooled joins all groups into one without values.
-func (a *evaluating) pooled(groups []*labelled) *labelled {
-	n := len(a.node.scores)
-	all := &labelled{Scores: make([]class, n), Missing: make([]int, n)}
-	for _, g := range groups {
+// pooled joins parts into one without values.
+func (e *Evaluate) pooled(parts []*labelled) *labelled {
+	all := e.newLabelled(nil, 0)
+	for _, g := range parts {
 		all.add(g)
 	}
 	return all
@@ -248,6 +445,10 @@ func (g *labelled) add(o *labelled) {
 		g.Scores[i].Positive = append(g.Scores[i].Positive, o.Scores[i].Positive...)
 		g.Scores[i].Negative = append(g.Scores[i].Negative, o.Scores[i].Negative...)
 		g.Missing[i] += o.Missing[i]
+	}
+	for i := range g.Features {
+		g.Features[i].Positive = append(g.Features[i].Positive, o.Features[i].Positive...)
+		g.Features[i].Negative = append(g.Features[i].Negative, o.Features[i].Negative...)
 	}
 }
 
@@ -298,11 +499,17 @@ func operatingPoint(scores *roc.Scores, fpr float64, negatives int) transforms.O
 	return o
 }
 
-// record is a row of the result.
-func (e *Evaluate) record(group []string, s transforms.ScoreEvaluation) *data.Record {
+// record is a row of the result, of a group or of a band.
+func (e *Evaluate) record(group []string, band string, s transforms.ScoreEvaluation) *data.Record {
 	values := make([]data.Value, len(e.by), e.out.Len())
 	for i, v := range group {
 		values[i] = data.StringValue(v)
+	}
+	if e.config.Bands != nil {
+		values = append(values, data.Value{})
+		if band != "" {
+			values[len(e.by)] = data.StringValue(band)
+		}
 	}
 	values = append(values, data.StringValue(s.Score),
 		data.Int64Value(int64(s.Positives)), data.Int64Value(int64(s.Negatives)), data.Int64Value(int64(s.Missing)))
@@ -322,5 +529,8 @@ func (e *Evaluate) record(group []string, s transforms.ScoreEvaluation) *data.Re
 		values = append(values, known(at.Threshold), known(at.TPR), known(at.TPRLow), known(at.TPRHigh), data.BoolValue(at.Reachable))
 	}
 	key := strings.Join(append(slices.Clone(group), s.Score), "/")
+	if band != "" {
+		key = "band " + band + "/" + key
+	}
 	return &data.Record{Schema: e.out, ID: data.KeyID(key), Values: values}
 }

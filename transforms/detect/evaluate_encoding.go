@@ -23,7 +23,7 @@ func (a *evaluating) Merge(encoded []byte) error {
 		if len(g.Values) == 0 {
 			g.Values = []string{} // gob drops empty slices
 		}
-		a.group(g.Values).add(g)
+		a.group(g.Values, g.Band).add(g)
 	}
 	return nil
 }

@@ -44,6 +44,11 @@ func (s *Scores) At(threshold float64) OperatingPoint {
 	}
 }
 
+// Flagged counts the rows of each class that a threshold flags.
+func (s *Scores) Flagged(threshold float64) (positives, negatives int) {
+	return countAbove(s.pos, threshold), countAbove(s.neg, threshold)
+}
+
 // Threshold returns the lowest threshold with at most the given share of the
 // negative scores above it, 0 < fpr < 1. It is one of the scores, so that equal
 // scores fall on the same side and the rate achieved may be below the one asked
