@@ -85,7 +85,7 @@ func TestAuditEqualsScikitLearn(t *testing.T) {
 		records = append(records, auditRow(i, r.Label, r.Group, r.Text, r.Score))
 	}
 	near := func(a, b float64) bool { return math.Abs(a-b) < 1e-12 }
-	e := newAudit(t, map[string]any{"by": []string{"group"}, "bands": map[string]any{"column": "length", "edges": golden.Edges}, "transfer": []float64{0.05, 0.1}})
+	e := newAudit(t, map[string]any{"by": []string{"group"}, "band": "length", "bandEdges": golden.Edges, "transfer": []float64{0.05, 0.1}})
 	// In two parts, as workers make them.
 	half := len(records) / 2
 	total := accumulate(t, e, records[half:])
@@ -189,10 +189,11 @@ func TestAuditOfImages(t *testing.T) {
 func TestAuditRefusesConfigurations(t *testing.T) {
 	for _, test := range []struct{ more, field string }{
 		{`"audit":["nothing"]`, "audit.0"},
-		{`"bands":{"column":"length","edges":[]}`, "bands.edges"},
-		{`"bands":{"column":"length","edges":[2,1]}`, "bands.edges"},
-		{`"bands":{"column":"length","edges":[1,1]}`, "bands.edges"},
-		{`"bands":{"column":"text","edges":[1]}`, "bands.column"},
+		{`"band":"length"`, "bandEdges"},
+		{`"bandEdges":[1]`, "bandEdges"},
+		{`"band":"length","bandEdges":[2,1]`, "bandEdges"},
+		{`"band":"length","bandEdges":[1,1]`, "bandEdges"},
+		{`"band":"text","bandEdges":[1]`, "band"},
 		{`"transfer":[0.1,0.1]`, "transfer.1"},
 		{`"transfer":[1]`, "transfer.0"},
 	} {

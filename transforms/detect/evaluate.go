@@ -31,7 +31,7 @@ type EvaluateConfig struct {
 	Scores   []string  `json:"scores"`   // columns; higher stands for the positive class
 	By       []string  `json:"by"`       // columns that divide the rows into groups
 	FPR      []float64 `json:"fpr"`      // false-positive rates to report at
-	Bands    *bands    `json:"bands"`    // nil for none
+	bands
 	// Audit are columns whose trivial features are measured; nil for text and image.
 	Audit       *[]string `json:"audit"`
 	MaxConfound float64   `json:"maxConfound"` // AUROC of a trivial feature that fails the run
@@ -40,25 +40,38 @@ type EvaluateConfig struct {
 
 // bands divide rows by the values of a numeric column at ascending edges.
 type bands struct {
-	Column string    `json:"column"`
-	Edges  []float64 `json:"edges"`
+	Band      string    `json:"band"` // column, "" for no bands
+	BandEdges []float64 `json:"bandEdges"`
+}
+
+func (b *bands) check() error {
+	ascending := slices.IsSorted(b.BandEdges) && len(slices.Compact(slices.Clone(b.BandEdges))) == len(b.BandEdges)
+	switch {
+	case !ascending:
+		return &transforms.FieldError{Field: "bandEdges", Message: "the edges of bands do not ascend"}
+	case b.Band != "" && len(b.BandEdges) == 0:
+		return &transforms.FieldError{Field: "bandEdges", Message: "band has no edges", Hint: "say where the bands meet: bandEdges: [50, 100, 200]"}
+	case b.Band == "" && len(b.BandEdges) > 0:
+		return &transforms.FieldError{Field: "bandEdges", Message: "there are edges and no column for them", Hint: "name the column: band: \"tokens\""}
+	}
+	return nil
 }
 
 // names of the bands; the last is of rows without a value.
 func (b *bands) names() []string {
-	names := []string{fmt.Sprintf("below %g", b.Edges[0])}
-	for i, edge := range b.Edges[1:] {
-		names = append(names, fmt.Sprintf("%g to %g", b.Edges[i], edge))
+	names := []string{fmt.Sprintf("below %g", b.BandEdges[0])}
+	for i, edge := range b.BandEdges[1:] {
+		names = append(names, fmt.Sprintf("%g to %g", b.BandEdges[i], edge))
 	}
-	return append(names, fmt.Sprintf("%g or more", b.Edges[len(b.Edges)-1]), "(none)")
+	return append(names, fmt.Sprintf("%g or more", b.BandEdges[len(b.BandEdges)-1]), "(none)")
 }
 
 // of is the band of a value.
 func (b *bands) of(v data.Value) int {
 	if v.IsNull() || math.IsNaN(v.Float64()) {
-		return len(b.Edges) + 1
+		return len(b.BandEdges) + 1
 	}
-	band, equal := slices.BinarySearch(b.Edges, v.Float64())
+	band, equal := slices.BinarySearch(b.BandEdges, v.Float64())
 	if equal {
 		band++
 	}
@@ -99,10 +112,8 @@ func newEvaluate(config []byte) (transforms.Node, error) {
 			return nil, &transforms.FieldError{Field: fmt.Sprintf("scores.%d", i), Message: fmt.Sprintf("score %q twice", name)}
 		}
 	}
-	if b := e.config.Bands; b != nil {
-		if len(b.Edges) == 0 || !slices.IsSorted(b.Edges) || len(slices.Compact(slices.Clone(b.Edges))) < len(b.Edges) {
-			return nil, &transforms.FieldError{Field: "bands.edges", Message: "the edges of bands must ascend, and there must be one at least"}
-		}
+	if err := e.config.bands.check(); err != nil {
+		return nil, err
 	}
 	for i, fpr := range e.config.Transfer {
 		if !(fpr > 0 && fpr < 1) || slices.Contains(e.config.Transfer[:i], fpr) {
@@ -131,9 +142,9 @@ func (e *Evaluate) Columns(in transforms.Ports) (transforms.Ports, error) {
 		e.scores = append(e.scores, schema.Index(name))
 	}
 	e.band = -1
-	if b := e.config.Bands; b != nil {
-		errs = append(errs, transforms.NeedColumn(schema, "bands.column", b.Column, data.Float64, data.Float32, data.Int64))
-		e.band = schema.Index(b.Column)
+	if e.config.Band != "" {
+		errs = append(errs, transforms.NeedColumn(schema, "band", e.config.Band, data.Float64, data.Float32, data.Int64))
+		e.band = schema.Index(e.config.Band)
 	}
 	errs = append(errs, e.findAudited(schema))
 	var fields []data.Field
@@ -145,7 +156,7 @@ func (e *Evaluate) Columns(in transforms.Ports) (transforms.Ports, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	if e.config.Bands != nil {
+	if e.config.Band != "" {
 		fields = append(fields, data.Field{Name: "band", Type: data.StringType, Nullable: true})
 	}
 	out, err := data.NewSchema(append(fields, e.figures()...)...)
@@ -253,7 +264,7 @@ func (a *evaluating) Add(r *data.Record) error {
 	}
 	band := 0
 	if a.node.band >= 0 {
-		band = a.node.config.Bands.of(r.Values[a.node.band])
+		band = a.node.config.bands.of(r.Values[a.node.band])
 	}
 	g := a.group(values, band)
 	label := r.Values[a.node.label]
@@ -329,8 +340,8 @@ func (a *evaluating) Emit(_ context.Context, emit transforms.Emit) error {
 			emit(transforms.Out, e.record(g.Values, "", s))
 		}
 	}
-	if e.config.Bands != nil {
-		result.BandColumn = e.config.Bands.Column
+	if e.config.Band != "" {
+		result.BandColumn = e.config.Band
 		result.Bands = e.evaluateBands(parts, emit)
 	}
 	result.Confounds = e.confounds(all, groups)
@@ -355,7 +366,7 @@ func (e *Evaluate) groups(parts []*labelled) (groups []*labelled) {
 
 // evaluateBands evaluates the rows of each band that has any.
 func (e *Evaluate) evaluateBands(parts []*labelled, emit transforms.Emit) (all []transforms.ScoreEvaluation) {
-	for band, name := range e.config.Bands.names() {
+	for band, name := range e.config.bands.names() {
 		in := slices.DeleteFunc(slices.Clone(parts), func(part *labelled) bool { return part.Band != band })
 		if len(in) == 0 {
 			continue
@@ -505,7 +516,7 @@ func (e *Evaluate) record(group []string, band string, s transforms.ScoreEvaluat
 	for i, v := range group {
 		values[i] = data.StringValue(v)
 	}
-	if e.config.Bands != nil {
+	if e.config.Band != "" {
 		values = append(values, data.Value{})
 		if band != "" {
 			values[len(e.by)] = data.StringValue(band)
