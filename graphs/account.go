@@ -29,7 +29,8 @@ type counts struct {
 // maxExamples is the number of rejected rows that are kept for each class.
 const maxExamples = 5
 
-// RejectClass counts the rejected rows of a node that have one class.
+// RejectClass counts the rejected rows of a node that have one class, and the parts
+// of rows.
 type RejectClass struct {
 	Class    string
 	Rows     int64
@@ -67,8 +68,8 @@ func (c *counts) take(began time.Time) {
 	c.busy.Add(int64(time.Since(began)))
 }
 
+// reject counts what is refused by its class.
 func (c *counts) reject(r *transforms.Rejected) {
-	c.rejected.Add(1)
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.classes == nil {

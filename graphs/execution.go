@@ -42,6 +42,8 @@ type Options struct {
 	KeepSamples int
 	// NoSinks counts what reaches the sinks and writes nothing.
 	NoSinks bool
+	// Dry says that nothing is to be paid for either.
+	Dry bool
 	// Provenance goes into the metadata of every output.
 	Provenance map[string]string
 	// Sampled is called, if set, when a port has its full number of samples.
@@ -116,10 +118,15 @@ func lookup(execution, node string) (*live, error) {
 // loaded here, so that a missing file fails before anything is read.
 func (e *Execution) Open() error {
 	for _, n := range e.plan.Nodes {
-		if o, ok := n.Impl.(transforms.Opener); ok {
-			if err := o.Open(e.ctx); err != nil {
-				return &NodeError{Node: n.Name, Err: err}
-			}
+		var err error
+		switch o := n.Impl.(type) {
+		case transforms.Opener:
+			err = o.Open(e.ctx)
+		case transforms.Keeper:
+			err = o.Open(e.ctx, e.nodes[n.Name].run())
+		}
+		if err != nil {
+			return &NodeError{Node: n.Name, Err: err}
 		}
 	}
 	return e.openStreams()

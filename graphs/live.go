@@ -68,9 +68,21 @@ func (l *live) reject(out ports, r *transforms.Rejected) {
 		l.refuse(r)
 		return
 	}
-	l.counts.reject(r)
-	if port := l.port(transforms.Rejects); port >= 0 {
-		l.send(out, port, transforms.RejectRecord(l.rejects, l.Name, r))
+	l.counts.rejected.Add(1)
+	l.rejectParts(out, []*transforms.Rejected{r})
+}
+
+// rejectParts sends refused parts of a row on their way, counted by their class
+// alone. In a stream whose rejects nothing takes they end here.
+func (l *live) rejectParts(out ports, parts []*transforms.Rejected) {
+	for _, r := range parts {
+		l.counts.reject(r)
+		if r.Record.Event() != nil && !l.Used(transforms.Rejects) {
+			continue
+		}
+		if port := l.port(transforms.Rejects); port >= 0 {
+			l.send(out, port, transforms.RejectRecord(l.rejects, l.Name, r))
+		}
 	}
 }
 
@@ -209,8 +221,15 @@ func (l *live) deliver(r *data.Record, o outcome, out ports) error {
 func (l *live) pass(r *data.Record, o outcome, out ports) error {
 	l.counts.in.Add(1)
 	var fault *panicError
+	var parts transforms.PartsRejected
 	switch {
 	case o.err == nil:
+	case errors.As(o.err, &parts) && len(o.emissions) == 0:
+		l.reject(out, parts[0])
+		l.rejectParts(out, parts[1:])
+		return nil
+	case parts != nil:
+		l.rejectParts(out, parts)
 	case l.execution.ctx.Err() != nil:
 		return l.guard("", func() error { return context.Cause(l.execution.ctx) })
 	case transforms.IsFatal(o.err) || l.port(transforms.Rejects) < 0 && r.Event() == nil:
@@ -375,7 +394,7 @@ func (l *live) writeSorted(impl transforms.Sink, gathered [][]byte) ([]transform
 // run describes the run to a sink.
 func (l *live) run() transforms.Run {
 	e := l.execution
-	return transforms.Run{ID: e.ID, Graph: e.plan.Graph.Name, State: e.State, Schema: l.Input(), Provenance: e.Provenance}
+	return transforms.Run{ID: e.ID, Graph: e.plan.Graph.Name, State: e.State, Dry: e.Dry, Schema: l.Input(), Provenance: e.Provenance}
 }
 
 // commit places the shards of a sink.

@@ -170,6 +170,7 @@ func (l *live) store(id string, r *data.Record) error {
 
 // refuse notes a rejected row that nothing in the graph takes.
 func (l *live) refuse(r *transforms.Rejected) {
+	l.counts.rejected.Add(1)
 	l.counts.reject(r)
 	r.Record.Event().Refuse(data.Refusal{Node: l.Name, Class: r.Class, Message: r.Err})
 }

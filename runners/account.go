@@ -107,7 +107,7 @@ func (r *Result) accountOutputs(n *graphs.PlanNode, c graphs.NodeCounts) []repor
 		outputs = append(outputs, report.Output{Node: n.Name, Path: n.Destination(), Rows: c.Passed, Bytes: size(n.Location())})
 	}
 	if path := graphs.RejectsPath(r.Plan, n.Name, r.Folder); n.KeepsRejects() && c.Rejected > 0 && size(path) > 0 {
-		outputs = append(outputs, report.Output{Node: n.Name, Path: path, Rows: c.Rejected, Bytes: size(path)})
+		outputs = append(outputs, report.Output{Node: n.Name, Path: path, Rows: c.Emitted[transforms.Rejects], Bytes: size(path)})
 	}
 	return outputs
 }
@@ -140,6 +140,11 @@ func (r *Result) notes() []string {
 	for _, n := range r.Plan.Nodes {
 		if m, ok := n.Impl.(transforms.Cautioned); ok {
 			notes = append(notes, m.Cautions()...)
+		}
+		if s, ok := n.Impl.(transforms.Summarised); ok {
+			for _, line := range s.Summary() {
+				notes = append(notes, n.Name+": "+line)
+			}
 		}
 	}
 	return notes

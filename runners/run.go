@@ -82,7 +82,7 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 		defer context.AfterFunc(asked, func() { time.AfterFunc(drainGrace, func() { stop(errUndrained) }) })()
 	}
 	e, err := graphs.NewExecution(ctx, plan, graphs.Options{
-		ID: r.ID, Work: r.Folder, State: o.Work, Limit: o.Limit, KeepSamples: o.Samples, NoSinks: o.DryRun, Provenance: r.Provenance,
+		ID: r.ID, Work: r.Folder, State: o.Work, Limit: o.Limit, KeepSamples: o.Samples, NoSinks: o.DryRun, Dry: o.DryRun, Provenance: r.Provenance,
 	})
 	if err != nil {
 		return nil, err

@@ -24,6 +24,7 @@ const (
 	listForm
 	mapForm
 	structForm
+	openForm   // a struct of any fields
 	portForm   // an input: a reference to an output port
 	outputForm // an output port
 	nodesForm  // the nodes of a graph
@@ -232,6 +233,9 @@ func (b *builder) list(x *ast.ListLit) (*fieldType, error) {
 
 func (b *builder) structure(x *ast.StructLit) (*fieldType, error) {
 	if len(x.Elts) == 1 {
+		if _, any := x.Elts[0].(*ast.Ellipsis); any {
+			return newType(openForm), nil
+		}
 		if f, ok := x.Elts[0].(*ast.Field); ok && isPattern(f) {
 			elem, err := b.compile(f.Value)
 			if err != nil {
@@ -330,7 +334,7 @@ func (t *fieldType) String() string {
 		return "output port"
 	case nodesForm:
 		return "nodes"
-	case structForm:
+	case structForm, openForm:
 		return "struct"
 	}
 	return "any value"

@@ -138,6 +138,14 @@ func (c *checker) value(v cue.Value, at place, t *fieldType) []byte {
 		if c.is(v, at, t, cue.StructKind) {
 			return c.structure(v, at, t.fields)
 		}
+	case openForm:
+		if c.is(v, at, t, cue.StructKind) {
+			b, err := v.MarshalJSON()
+			if err != nil {
+				c.reportCUE(err)
+			}
+			return b
+		}
 	case mapForm:
 		if c.is(v, at, t, cue.StructKind) {
 			return c.mapping(v, at, t)

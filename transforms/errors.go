@@ -43,6 +43,9 @@ func (e *FieldError) Error() string {
 type RejectError struct {
 	Class   string
 	Message string
+	// Record is the row with the columns that the node's rejects port has beyond
+	// those of its input; nil if there are none.
+	Record *data.Record
 }
 
 func (e *RejectError) Error() string { return e.Class + ": " + e.Message }
@@ -84,9 +87,21 @@ type Rejected struct {
 func AsRejected(r *data.Record, err error) *Rejected {
 	var reject *RejectError
 	if errors.As(err, &reject) {
+		if reject.Record != nil {
+			r = reject.Record
+		}
 		return &Rejected{Record: r, Class: reject.Class, Err: reject.Message}
 	}
 	return &Rejected{Record: r, Class: "error", Err: err.Error()}
+}
+
+// PartsRejected is the error of a Row that makes several rows of one and refuses some
+// of them. What it emitted is sent on all the same; the row itself counts as rejected
+// if that is nothing.
+type PartsRejected []*Rejected
+
+func (p PartsRejected) Error() string {
+	return fmt.Sprintf("%d parts rejected, the first for %s: %s", len(p), p[0].Class, p[0].Err)
 }
 
 // RejectFields are the columns that the rejects port adds to those of the

@@ -16,8 +16,8 @@ type Node interface {
 	// files but starts nothing. What is wrong with the node's fields comes as a
 	// *FieldError, several of them joined by errors.Join.
 	//
-	// The rejects port is left out: its schema is the input's with the columns
-	// of RejectFields, and the engine knows it.
+	// The rejects port may be left out: its schema is then the input's with the
+	// columns of RejectFields, and the engine knows it.
 	Columns(in Ports) (Ports, error)
 }
 
@@ -49,7 +49,8 @@ func OutPort(s *data.Schema) Ports { return Ports{{Out, s}} }
 type Emit func(port string, r *data.Record)
 
 // Row is a node that looks at one record at a time: filters, derived columns,
-// model scores. An error rejects the row (see [Reject]) unless it is [Fatal];
+// model scores. An error rejects the row (see [Reject]), or some of the rows made
+// of it (see [PartsRejected]), unless it is [Fatal];
 // a row for which nothing is emitted counts as filtered.
 type Row interface {
 	Node
@@ -107,7 +108,8 @@ type Run struct {
 	ID         string            // unique to the run
 	Graph      string            // name of the graph
 	State      string            // folder for what outlives the run
-	Schema     *data.Schema      // of the sink's input
+	Dry        bool              // nothing is to be written, or paid for
+	Schema     *data.Schema      // of the node's input
 	Provenance map[string]string // for the output's metadata: versions, hashes, parameters
 }
 
@@ -261,6 +263,12 @@ type Opener interface {
 	Open(ctx context.Context) error
 }
 
+// Keeper is an Opener that keeps something beyond the run, below run.State (nothing
+// if that is empty): Open is called with the run.
+type Keeper interface {
+	Open(ctx context.Context, run Run) error
+}
+
 // Closer is a node that holds something: Close is called once after the run.
 type Closer interface {
 	Close() error
@@ -290,6 +298,16 @@ type Metric struct {
 // Cautioned is a node whose results call for a word of warning in the report.
 type Cautioned interface {
 	Cautions() []string
+}
+
+// Summarised is a node that has more to say of a run than its counts: what it cost.
+type Summarised interface {
+	Summary() []string // sentences for the end of the run
+}
+
+// Rehearsed is a node that shows in a dry run what it would have done.
+type Rehearsed interface {
+	Rehearsal() string // text of several lines
 }
 
 // Modelled is a node that uses models; their hashes are part of provenance.

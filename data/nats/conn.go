@@ -10,6 +10,8 @@ import (
 
 	client "github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"penstock.dev/data"
 )
 
 // Conn is a connection to a server with JetStream. It comes back by itself when
@@ -69,13 +71,13 @@ func (s Server) options() ([]client.Option, error) {
 	password, token := "", ""
 	for _, secret := range []struct {
 		field string
-		Secret
+		data.Secret
 		into *string
 	}{{"password", s.Password, &password}, {"token", s.Token, &token}} {
 		if secret.IsZero() {
 			continue
 		}
-		value, err := secret.read()
+		value, err := secret.Read()
 		if err != nil {
 			return nil, fmt.Errorf("nats.%s: %w", secret.field, err)
 		}

@@ -56,11 +56,11 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	}{
 		{"nobody there", Server{URL: nobody}, "cannot be reached (is the server running"},
 		{"no credentials", Server{URL: guarded}, "refuses the credentials"},
-		{"wrong password", Server{URL: guarded, User: "ada", Password: Secret{Env: "NATS_TEST_SECRET"}}, "refuses the credentials"},
-		{"wrong password in a file", Server{URL: guarded, User: "ada", Password: Secret{File: file}}, "refuses the credentials"},
-		{"wrong token", Server{URL: guarded, Token: Secret{Env: "NATS_TEST_SECRET"}}, "refuses the credentials"},
-		{"no such variable", Server{URL: guarded, Token: Secret{Env: "NATS_TEST_NONE"}}, "nats.token: environment variable NATS_TEST_NONE is not set"},
-		{"no such file", Server{URL: guarded, Token: Secret{File: "/none"}}, "nats.token: open /none: no such file"},
+		{"wrong password", Server{URL: guarded, User: "ada", Password: data.Secret{Env: "NATS_TEST_SECRET"}}, "refuses the credentials"},
+		{"wrong password in a file", Server{URL: guarded, User: "ada", Password: data.Secret{File: file}}, "refuses the credentials"},
+		{"wrong token", Server{URL: guarded, Token: data.Secret{Env: "NATS_TEST_SECRET"}}, "refuses the credentials"},
+		{"no such variable", Server{URL: guarded, Token: data.Secret{Env: "NATS_TEST_NONE"}}, "nats.token: environment variable NATS_TEST_NONE is not set"},
+		{"no such file", Server{URL: guarded, Token: data.Secret{File: "/none"}}, "nats.token: open /none: no such file"},
 		{"no such credentials", Server{URL: guarded, Credentials: "/none.creds"}, "/none.creds: no such file"},
 		{"no NKey", Server{URL: guarded, NKey: file}, "holds no seed of an NKey"},
 		{"no such authority", Server{URL: guarded, CA: "/none.pem"}, "/none.pem: no such file"},
@@ -74,11 +74,11 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		})
 	}
 	t.Setenv("NATS_TEST_SECRET", "right")
-	connect(t, Server{URL: guarded, User: "ada", Password: Secret{Env: "NATS_TEST_SECRET"}})
+	connect(t, Server{URL: guarded, User: "ada", Password: data.Secret{Env: "NATS_TEST_SECRET"}})
 }
 
 func TestMistakes(t *testing.T) {
-	secret := Secret{Env: "X"}
+	secret := data.Secret{Env: "X"}
 	for _, tt := range []struct {
 		server Server
 		want   string // fields
@@ -94,7 +94,7 @@ func TestMistakes(t *testing.T) {
 		{Server{URL: Embedded, Token: secret}, "url"},
 		{Server{URL: "nats://one", User: "a"}, "user"},
 		{Server{URL: "nats://one", Password: secret}, "user"},
-		{Server{URL: "nats://one", Token: Secret{Env: "X", File: "Y"}}, "token"},
+		{Server{URL: "nats://one", Token: data.Secret{Env: "X", File: "Y"}}, "token"},
 		{Server{URL: "nats://one", Token: secret, NKey: "seed"}, ""},
 		{Server{URL: "nats://one", Certificate: "c"}, "certificate"},
 	} {

@@ -2,11 +2,11 @@ package nats
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
+
+	"penstock.dev/data"
 )
 
 // Embedded is the URL of the server inside the process.
@@ -15,41 +15,16 @@ const Embedded = "embedded"
 // Server says how to reach a server. Credentials are references: their values are
 // read when a connection is made and appear nowhere.
 type Server struct {
-	URL         string `json:"url"`         // nats://host:port, several joined by commas, or [Embedded]
-	Port        int    `json:"port"`        // of an embedded server on 127.0.0.1; 0 for a free one
-	User        string `json:"user"`        // with Password
-	Password    Secret `json:"password"`    // of User
-	Token       Secret `json:"token"`       // instead of user and password
-	Credentials string `json:"credentials"` // path of a .creds file: a JWT and its seed
-	NKey        string `json:"nkey"`        // path of a file with the seed of an NKey
-	CA          string `json:"ca"`          // path of the certificates to trust, beside the system's
-	Certificate string `json:"certificate"` // path of the client's certificate
-	Key         string `json:"key"`         // path of the certificate's key
-}
-
-// Secret refers to a secret in an environment variable or a file.
-type Secret struct {
-	Env  string `json:"env"`
-	File string `json:"file"`
-}
-
-// IsZero reports whether the secret refers to nothing.
-func (s Secret) IsZero() bool { return s == Secret{} }
-
-// read is the value of the secret.
-func (s Secret) read() (string, error) {
-	if s.Env != "" {
-		value, ok := os.LookupEnv(s.Env)
-		if !ok {
-			return "", fmt.Errorf("environment variable %s is not set", s.Env)
-		}
-		return value, nil
-	}
-	b, err := os.ReadFile(s.File)
-	if err != nil {
-		return "", err
-	}
-	return strings.TrimRight(string(b), "\r\n"), nil
+	URL         string      `json:"url"`         // nats://host:port, several joined by commas, or [Embedded]
+	Port        int         `json:"port"`        // of an embedded server on 127.0.0.1; 0 for a free one
+	User        string      `json:"user"`        // with Password
+	Password    data.Secret `json:"password"`    // of User
+	Token       data.Secret `json:"token"`       // instead of user and password
+	Credentials string      `json:"credentials"` // path of a .creds file: a JWT and its seed
+	NKey        string      `json:"nkey"`        // path of a file with the seed of an NKey
+	CA          string      `json:"ca"`          // path of the certificates to trust, beside the system's
+	Certificate string      `json:"certificate"` // path of the client's certificate
+	Key         string      `json:"key"`         // path of the certificate's key
 }
 
 // Mistake is what is wrong with a field of a Server.
@@ -75,7 +50,7 @@ func (s Server) Mistakes() (all []Mistake) {
 	}
 	for _, secret := range []struct {
 		field string
-		Secret
+		data.Secret
 	}{{"password", s.Password}, {"token", s.Token}} {
 		if secret.Env != "" && secret.File != "" {
 			wrong(secret.field, "has both env and file", "give one of them")

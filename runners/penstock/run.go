@@ -14,6 +14,7 @@ import (
 	"penstock.dev/runners"
 	"penstock.dev/runners/progress"
 	"penstock.dev/runners/report"
+	"penstock.dev/transforms"
 )
 
 // runFlags are the flags of penstock run.
@@ -95,6 +96,11 @@ func (f *runFlags) tell(w io.Writer, result *runners.Result) error {
 	account, err := saveReport(result, f.report)
 	if err != nil {
 		return err
+	}
+	for _, n := range result.Plan.Nodes {
+		if r, ok := n.Impl.(transforms.Rehearsed); ok && f.dryRun {
+			fmt.Fprintf(w, "%s would ask\n\n%s\n", n.Name, r.Rehearsal())
+		}
 	}
 	if len(account.Evaluations) > 0 {
 		if err := report.EvaluationTable(w, account.Evaluations); err != nil {

@@ -1,0 +1,228 @@
+package synth
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"penstock.dev/data"
+	"penstock.dev/transforms"
+	"penstock.dev/transforms/synth/endpoint"
+)
+
+func init() {
+	transforms.Register(transforms.Kind{
+		Name:    "Bonito",
+		Inputs:  []string{transforms.In},
+		Outputs: []string{transforms.Out, transforms.Rejects},
+		New:     newBonito,
+	})
+}
+
+// TaskTypes are the types of task that Bonito was trained for (Nayak et al. 2024,
+// Findings of ACL 2024, 748), by their short names.
+var TaskTypes = map[string]string{
+	"exqa":          "extractive question answering",
+	"mcqa":          "multiple-choice question answering",
+	"qg":            "question generation",
+	"qa":            "question answering without choices",
+	"ynqa":          "yes-no question answering",
+	"coref":         "coreference resolution",
+	"paraphrase":    "paraphrase generation",
+	"paraphrase_id": "paraphrase identification",
+	"sent_comp":     "sentence completion",
+	"sentiment":     "sentiment",
+	"summarization": "summarization",
+	"text_gen":      "text generation",
+	"topic_class":   "topic classification",
+	"wsd":           "word sense disambiguation",
+	"te":            "textual entailment",
+	"nli":           "natural language inference",
+}
+
+// taskType is the full name of a type of task that is given by either name.
+func taskType(name string) (string, bool) {
+	if full, ok := TaskTypes[name]; ok {
+		return full, true
+	}
+	for _, full := range TaskTypes {
+		if full == name {
+			return full, true
+		}
+	}
+	return "", false
+}
+
+// BonitoPrompt is the prompt that a Bonito model was trained to complete, byte for
+// byte; task is the full name of its type.
+func BonitoPrompt(task, context string) string {
+	return "<|tasktype|>\n" + task + "\n<|context|>\n" + strip(context) + "\n<|task|>\n"
+}
+
+// strip removes white space around a text as Python does: four separators beyond
+// those of strings.TrimSpace.
+func strip(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f })
+}
+
+const (
+	pipe        = "<|pipe|>"
+	placeholder = "{{context}}"
+)
+
+// ParseBonito takes a completion apart: the task's input and its output stand on
+// either side of one pipe, and the context takes the place of its placeholder. pipes
+// is the number of pipes; the completion is a task if that is 1.
+func ParseBonito(completion, context string) (input, output string, pipes int) {
+	parts := strings.Split(strip(completion), pipe)
+	if len(parts) != 2 {
+		return "", "", len(parts) - 1
+	}
+	context = strip(context)
+	return strings.ReplaceAll(strip(parts[0]), placeholder, context), strings.ReplaceAll(strip(parts[1]), placeholder, context), 1
+}
+
+// BonitoConfig configures the kind Bonito; see specs.#Bonito.
+type BonitoConfig struct {
+	Column     string    `json:"column"`
+	Task       string    `json:"task"`
+	TaskColumn string    `json:"taskColumn"`
+	Preset     string    `json:"preset"`
+	N          int       `json:"n"`
+	Cut        string    `json:"cut"`
+	ParseOnly  bool      `json:"parseOnly"`
+	Generator  Generator `json:"generator"`
+	Sampling
+}
+
+// presets are the temperature and top-p of the published package, and of the script
+// behind the paper, which has them the other way round.
+var presets = map[string][2]float64{"package": {0.5, 0.95}, "paper": {0.95, 0.5}}
+
+// Bonito turns texts into tasks of instruction data: every completion that holds one
+// is a row of its own.
+type Bonito struct {
+	draws
+	config       BonitoConfig
+	column, task int // task is -1 for one task for all
+	constant     string
+	out          *data.Schema
+}
+
+var (
+	_ transforms.Windowed   = (*Bonito)(nil)
+	_ transforms.Keeper     = (*Bonito)(nil)
+	_ transforms.Closer     = (*Bonito)(nil)
+	_ transforms.Metered    = (*Bonito)(nil)
+	_ transforms.Modelled   = (*Bonito)(nil)
+	_ transforms.Summarised = (*Bonito)(nil)
+	_ transforms.Rehearsed  = (*Bonito)(nil)
+)
+
+func newBonito(config []byte) (transforms.Node, error) {
+	b := &Bonito{}
+	if err := transforms.Decode(config, &b.config); err != nil {
+		return nil, err
+	}
+	c := &b.config
+	preset := presets[c.Preset]
+	c.Sampling = c.withDefaults(preset[0], preset[1])
+	b.draws.n, b.draws.completer.config, b.parseOnly = c.N, c.Generator, c.ParseOnly
+	errs := []error{c.Sampling.mistakes(), c.Generator.mistakes()}
+	if c.Generator.API == endpoint.Chat {
+		errs = append(errs, &transforms.FieldError{Field: "generator.api", Message: "a chat template spoils Bonito's prompt", Hint: "use api completions, ollama or llamacpp"})
+	}
+	if (c.Task == "") == (c.TaskColumn == "") {
+		errs = append(errs, &transforms.FieldError{Field: "task", Message: "one of task and taskColumn says what to make", Hint: `task: "ynqa"`})
+	}
+	if c.Task != "" {
+		var ok bool
+		if b.constant, ok = taskType(c.Task); !ok {
+			errs = append(errs, &transforms.FieldError{Field: "task", Message: fmt.Sprintf("no type of task %q", c.Task), Hint: "one of " + strings.Join(taskNames(), ", ") + ", or its full name"})
+		}
+	}
+	return b, errors.Join(errs...)
+}
+
+func taskNames() (names []string) {
+	for short := range TaskTypes {
+		names = append(names, short)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// messageType is the type of a message of a chat.
+var messageType = data.Type{Kind: data.Struct, Fields: []data.Field{{Name: "role", Type: data.StringType}, {Name: "content", Type: data.StringType}}}
+
+// Columns implements transforms.Node.
+func (b *Bonito) Columns(in transforms.Ports) (transforms.Ports, error) {
+	schema := in.Get(transforms.In)
+	err := transforms.NeedColumn(schema, "column", b.config.Column, data.String)
+	if c := b.config.TaskColumn; c != "" {
+		err = errors.Join(err, transforms.NeedColumn(schema, "taskColumn", c, data.String))
+	}
+	if err := errors.Join(err, b.config.Generator.checkRecorded()); err != nil {
+		return nil, err
+	}
+	b.column, b.task = schema.Index(b.config.Column), schema.Index(b.config.TaskColumn)
+	add := []data.Field{
+		{Name: "task_type", Type: data.StringType},
+		{Name: "input", Type: data.StringType},
+		{Name: "output", Type: data.StringType},
+		{Name: "messages", Type: data.ListOf(messageType, false)},
+	}
+	var ports transforms.Ports
+	b.out, ports, err = b.ports(schema, append(add, drawFields...)...)
+	return ports, err
+}
+
+// Process implements transforms.Row.
+func (b *Bonito) Process(ctx context.Context, r *data.Record, emit transforms.Emit) error {
+	text := r.Values[b.column]
+	switch {
+	case text.IsNull():
+		return transforms.Reject("null", "column %s is null", b.config.Column)
+	case !utf8.ValidString(text.Text()):
+		return transforms.Reject("utf8", "column %s is not valid UTF-8", b.config.Column)
+	}
+	task := b.constant
+	if b.task >= 0 {
+		var ok bool
+		if task, ok = taskType(r.Values[b.task].Text()); !ok {
+			return transforms.Reject("task", "column %s has no type of task: %.40q", b.config.TaskColumn, r.Values[b.task].Text())
+		}
+	}
+	judge := func(_ context.Context, a answer, q endpoint.Request) ([]data.Value, answer, error) {
+		values, err := b.accept(a, q, task, text.Text())
+		return values, a, err
+	}
+	requests := b.requests(b.config.Sampling, "", BonitoPrompt(task, text.Text()), nil)
+	return b.process(ctx, r, b.out, requests, judge, emit)
+}
+
+// accept makes the columns of a completion that is a task.
+func (b *Bonito) accept(a answer, r endpoint.Request, task, text string) ([]data.Value, error) {
+	if a.Finish == "length" && b.config.Cut == "reject" {
+		return nil, transforms.Reject("length", "the completion is cut at maxTokens %d", r.MaxTokens)
+	}
+	input, output, pipes := ParseBonito(strings.ToValidUTF8(a.Text, "\uFFFD"), text)
+	switch {
+	case pipes == 0:
+		return nil, transforms.Reject("no-pipe", "the completion has no %s between an input and an output", pipe)
+	case pipes > 1:
+		return nil, transforms.Reject("pipes", "the completion has %d times %s, a task has one", pipes, pipe)
+	}
+	message := func(role, content string) data.Value {
+		return data.StructValue([]data.Value{data.StringValue(role), data.StringValue(content)})
+	}
+	values := []data.Value{
+		data.StringValue(task), data.StringValue(input), data.StringValue(output),
+		data.ListValue([]data.Value{message("user", input), message("assistant", output)}),
+	}
+	return append(values, drawValues(r.Draw, a)...), nil
+}
