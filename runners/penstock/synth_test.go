@@ -335,6 +335,33 @@ func TestBudgetEndsARunThatGoesOn(t *testing.T) {
 	}
 }
 
+// A damaged memo costs what was damaged, and is told.
+func TestDamagedMemoIsTold(t *testing.T) {
+	dir, server := synthFolder(t, 40, endpointtest.Options{})
+	args := []string{"run", "graph.cue", "-t", "url=" + server.URL}
+	succeed(t, dir, args...)
+	want := snapshot(t, filepath.Join(dir, "out"))
+	segments, err := filepath.Glob(filepath.Join(dir, ".penstock", "memo", "*.memo"))
+	if err != nil || len(segments) != 1 {
+		t.Fatal(segments, err)
+	}
+	content := mustRead(t, segments[0])
+	content[len(content)/2] ^= 1
+	write(t, segments[0], content)
+	output := strings.Join(strings.Fields(succeed(t, dir, args...)), " ")
+	if !strings.Contains(output, "tasks: the memo is damaged: 1 lines, the first in .penstock/memo/") {
+		t.Errorf("it printed\n%s", output)
+	}
+	again := 0
+	for _, n := range server.Answered() {
+		again += n - 1
+	}
+	if again != 1 {
+		t.Errorf("%d answers were asked for again, want 1", again)
+	}
+	sameFiles(t, "after the damage", want, snapshot(t, filepath.Join(dir, "out")))
+}
+
 // What no prompt would survive costs one line within seconds, and leaves what is kept.
 func TestObstaclesOfGeneration(t *testing.T) {
 	dir, server := synthFolder(t, 60, endpointtest.Options{})
