@@ -4,10 +4,12 @@ package examples_test
 import (
 	"encoding/csv"
 	"log/slog"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"penstock.dev/data"
@@ -397,5 +399,34 @@ func TestAuditText(t *testing.T) {
 	}
 	if n := len(evaluation.Transfers); n != 12 {
 		t.Errorf("%d transfer matrices, want 6 scores at 2 rates", n)
+	}
+}
+
+// Recorded answers become tasks, each traced to its text, and what is none a reject with
+// its reason.
+func TestBonitoPubMedQA(t *testing.T) {
+	inRoot(t)
+	out := filepath.Join(t.TempDir(), "out")
+	plan := load(t, "bonito-pubmedqa", map[string]string{"out": out})
+	result, err := runners.Run(t.Context(), plan, runners.Options{Work: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	if err != nil || result.Err != nil {
+		t.Fatal(err, result)
+	}
+	tasks, refused := readRows(t, filepath.Join(out, "tasks.parquet")), readRows(t, filepath.Join(out, "rejects.parquet"))
+	if len(tasks) != 20 || len(refused) != 4 {
+		t.Fatalf("%d tasks and %d rejects of 24 texts", len(tasks), len(refused))
+	}
+	for _, row := range tasks {
+		input, output := row["input"].Text(), row["output"].Text()
+		if !strings.HasPrefix(input, strings.TrimSpace(row["text"].Text())+"\n\n") || !strings.Contains("yes no maybe", output) {
+			t.Errorf("%s: input %q, output %q", row["id"].Text(), input, output)
+		}
+	}
+	reasons := map[string]int{}
+	for _, row := range refused {
+		reasons[row["reject_class"].Text()]++
+	}
+	if !maps.Equal(reasons, map[string]int{"no-pipe": 2, "pipes": 1, "length": 1}) {
+		t.Errorf("reasons %v", reasons)
 	}
 }
