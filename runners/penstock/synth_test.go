@@ -305,8 +305,8 @@ func TestBudgetEndsARunThatGoesOn(t *testing.T) {
 		fmt.Sscan(m[2], &out)
 		cost += (in + 2*out) / 1e6
 	}
-	// The last request may cost up to 256 tokens of completion.
-	if cost > 0.004 || cost < 0.004-2*256/1e6-100/1e6 {
+	// The next request may cost 256 tokens of completion and 200 of its prompt.
+	if cost > 0.004 || cost < 0.004-2*256/1e6-200/1e6 {
 		t.Errorf("the completions cost $%.6f", cost)
 	}
 	p = start(t, dir, "run", "graph.cue", "-t", url, "-t", "parseOnly=true")
