@@ -1,6 +1,8 @@
 package transforms
 
 import (
+	"slices"
+
 	"penstock.dev/data"
 	"penstock.dev/data/images"
 )
@@ -62,4 +64,15 @@ func SquareImage(file []byte, size int, crop bool) (*images.RGB, error) {
 		return nil, Reject("image", "%d by %d pixels: the longer side is more than %d times the shorter", m.Width, m.Height, mostAspect)
 	}
 	return m.Crop(size), nil
+}
+
+// WithImageBytes is a value of a column that NeedImage passed with another file in it.
+func WithImageBytes(v data.Value, t data.Type, file []byte) data.Value {
+	i := imageField(t)
+	if i < 0 {
+		return data.BytesValue(file)
+	}
+	fields := slices.Clone(v.Struct())
+	fields[i] = data.BytesValue(file)
+	return data.StructValue(fields)
 }

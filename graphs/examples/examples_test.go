@@ -18,6 +18,7 @@ import (
 	"penstock.dev/graphs"
 	"penstock.dev/runners"
 	"penstock.dev/specs"
+	_ "penstock.dev/transforms/degrade"
 	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/embed"
 	_ "penstock.dev/transforms/events"
@@ -428,5 +429,31 @@ func TestBonitoPubMedQA(t *testing.T) {
 	}
 	if !maps.Equal(reasons, map[string]int{"no-pipe": 2, "pipes": 1, "length": 1}) {
 		t.Errorf("reasons %v", reasons)
+	}
+}
+
+// Every attack is evaluated against the same humans; letters of other scripts and spaces
+// between letters make machine text look less likely than any human's.
+func TestAttackText(t *testing.T) {
+	out, _ := run(t, "attack-text", nil, 8)
+	rows := map[string]map[string]data.Value{}
+	for _, row := range readRows(t, filepath.Join(out, "attacks.parquet")) {
+		if row["score"].Text() == "log_likelihood" {
+			rows[row["attack"].Text()] = row
+		}
+	}
+	if len(rows) != 10 { // nine branches and all rows
+		t.Fatalf("%d groups, want 10", len(rows))
+	}
+	clean := rows["none"]
+	for name, row := range rows {
+		if name != "" && (row["negatives"].Int64() != clean["negatives"].Int64() || row["positives"].Int64() != clean["positives"].Int64()) {
+			t.Errorf("%s has %d and %d rows, the clean texts %d and %d", name, row["positives"].Int64(), row["negatives"].Int64(), clean["positives"].Int64(), clean["negatives"].Int64())
+		}
+	}
+	for _, name := range []string{"homoglyph", "zero-width"} {
+		if x := rows[name]["auroc"].Float64(); x > 0.1 {
+			t.Errorf("%s leaves an AUROC of %.3f", name, x)
+		}
 	}
 }

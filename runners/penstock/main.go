@@ -13,7 +13,8 @@ import (
 	"strings"
 	"syscall"
 
-	_ "penstock.dev/transforms/detect" // each import registers the kinds of a family
+	_ "penstock.dev/transforms/degrade" // each import registers the kinds of a family
+	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/embed"
 	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"

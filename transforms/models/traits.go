@@ -81,7 +81,12 @@ var xlaTraits = traits{
 	bucket:         halfSteps,
 	joins:          func(n, length int) bool { return 3*n > 2*length },
 	share:          cachedShare,
-	height:         func(n, most int) int { return floorPowerOfTwo(n) },
+	height: func(n, most int) int { // a length has two shapes
+		if full := floorPowerOfTwo(most); n >= full {
+			return full
+		}
+		return 1
+	},
 }
 
 // gpuTraits suit XLA on a GPU: executions must be large to fill it, a new shape costs

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -200,4 +201,32 @@ func FuzzNew(f *testing.F) {
 			t.Errorf("%d values out of %d bytes", total, len(data))
 		}
 	})
+}
+
+// Whatever counts and lengths a file claims, reading it allocates no more than ten times
+// its size and a megabyte. Every eight bytes of a real directory take turns to lie.
+func TestLyingSizesAllocateLittle(t *testing.T) {
+	honest, err := os.ReadFile(blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bound := uint64(10*len(honest) + 1<<20)
+	for _, lie := range []uint64{1 << 20, 1 << 31, 1<<32 - 1, 1 << 40, 1<<63 - 1, 1<<64 - 1} {
+		for at := 8; at+8 <= min(len(honest), 4096); at++ {
+			data := slices.Clone(honest)
+			binary.LittleEndian.PutUint64(data[at:], lie)
+			if got := allocated(func() { _, _ = openBytes(data) }); got > bound {
+				t.Fatalf("%d at byte %d of a file of %d made the reader allocate %d bytes", lie, at, len(data), got)
+			}
+		}
+	}
+}
+
+// allocated is how many bytes a call allocates.
+func allocated(call func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	call()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
 }

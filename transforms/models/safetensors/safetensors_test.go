@@ -6,6 +6,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -161,4 +162,32 @@ func FuzzNew(f *testing.F) {
 			t.Errorf("%d bytes of values out of a file of %d", total, len(data))
 		}
 	})
+}
+
+// Whatever sizes a header claims, reading it allocates no more than a hundred times the
+// file's size and a megabyte.
+func TestLyingSizesAllocateLittle(t *testing.T) {
+	length := func(n uint64) []byte { return append(binary.LittleEndian.AppendUint64(nil, n), "{}"...) }
+	lies := map[string][]byte{
+		"header of 100 MB":  length(100 << 20),
+		"header of 2^63":    length(1 << 63),
+		"header of 2^64-1":  length(1<<64 - 1),
+		"shape of a giga":   file(`{"a":{"dtype":"F32","shape":[1073741824],"data_offsets":[0,4]}}`, make([]byte, 4)),
+		"range of a giga":   file(`{"a":{"dtype":"F32","shape":[1073741824],"data_offsets":[0,4294967296]}}`, make([]byte, 4)),
+		"shape times shape": file(`{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}`, nil),
+		"many axes":         file(`{"a":{"dtype":"F32","shape":[`+strings.Repeat("1,", 5000)+`1],"data_offsets":[0,4]}}`, make([]byte, 4)),
+		"many tensors":      file(`{`+strings.TrimSuffix(strings.Repeat(`"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},`, 2000), ",")+`}`, make([]byte, 4)),
+	}
+	for name, data := range lies {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		f, err := open(data)
+		runtime.ReadMemStats(&after)
+		if got, bound := after.TotalAlloc-before.TotalAlloc, uint64(100*len(data)+1<<20); got > bound {
+			t.Errorf("%s: a file of %d bytes made the reader allocate %d", name, len(data), got)
+		}
+		if err == nil && name != "many tensors" {
+			t.Errorf("%s: accepted with %v", name, f.Names())
+		}
+	}
 }
