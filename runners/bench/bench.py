@@ -231,14 +231,19 @@ graph: specs.#Graph & {
 """
 
 
-def dinov2(folder, width, layers, heads):
-    """Write a DINOv2 of random weights: speed does not depend on them."""
-    import torch
-    import transformers
+DINOV2 = """
+import sys, torch, transformers
+torch.manual_seed(1)
+width, layers, heads = map(int, sys.argv[2:])
+config = transformers.Dinov2Config(hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, image_size=518, patch_size=14)
+transformers.Dinov2Model(config).save_pretrained(sys.argv[1])
+"""
 
-    torch.manual_seed(1)
-    config = transformers.Dinov2Config(hidden_size=width, num_hidden_layers=layers, num_attention_heads=heads, image_size=518, patch_size=14)
-    transformers.Dinov2Model(config).save_pretrained(folder)
+
+def dinov2(folder, width, layers, heads):
+    """Write a DINOv2 of random weights: speed does not depend on them. A process of its own
+    does it, for children are charged with the memory that this one once had."""
+    subprocess.run([sys.executable, "-c", DINOV2, folder, str(width), str(layers), str(heads)], check=True, capture_output=True)
     return folder
 
 

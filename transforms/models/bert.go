@@ -2,6 +2,8 @@ package models
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
@@ -24,11 +26,12 @@ type bertConfig struct {
 	Padding    int     `json:"pad_token_id"`
 }
 
+// bertTypes are the text encoders, as configurations name them.
+var bertTypes = []string{"bert", "roberta", "xlm-roberta"}
+
 func (c *bertConfig) check() error {
-	switch c.Type {
-	case "bert", "roberta", "xlm-roberta":
-	default:
-		return fmt.Errorf("architecture %q is not supported (supported: bert, roberta, xlm-roberta)", c.Type)
+	if !slices.Contains(bertTypes, c.Type) {
+		return fmt.Errorf("architecture %q is not supported (supported: %s)", c.Type, strings.Join(bertTypes, ", "))
 	}
 	for _, p := range []struct {
 		name  string

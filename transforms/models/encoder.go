@@ -90,6 +90,9 @@ func (e *encoder) Tokenizer() *tokenizer.Tokenizer { return e.tokenizer }
 // Context is the longest sequence the model takes, in tokens, special ones included.
 func (e *encoder) Context() int { return e.config.context() }
 
+// Pooling is how vectors of tokens become one of the text.
+func (e *encoder) Pooling() Pooling { return e.pooling }
+
 // Stats reports what the model's batcher has done.
 func (e *encoder) Stats() Stats { return e.batcher.counted() }
 

@@ -12,8 +12,8 @@ import (
 // sums of products included, is float32.
 type Precision string
 
-// The precisions. Half keeps 8 bits of each factor: log-probabilities move by about a
-// hundredth. It is for GPUs; processors are slower with it.
+// The precisions. Half keeps 8 bits of each factor: a text's mean log-probability moves by
+// some thousandths. It is for GPUs; processors are slower with it.
 const (
 	Single Precision = "float32"
 	Half   Precision = "bfloat16"

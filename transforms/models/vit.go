@@ -2,6 +2,8 @@ package models
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gomlx/gomlx/core/graph"
 )
@@ -26,11 +28,12 @@ type visionConfig struct {
 
 const positionsName = "embeddings.position_embeddings"
 
+// visionTypes are the vision encoders, as configurations name them.
+var visionTypes = []string{"dinov2", "dinov2_with_registers", "vit"}
+
 func (c *visionConfig) check() error {
-	switch c.Type {
-	case "dinov2", "dinov2_with_registers", "vit":
-	default:
-		return fmt.Errorf("architecture %q is not supported (supported: dinov2, dinov2_with_registers, vit)", c.Type)
+	if !slices.Contains(visionTypes, c.Type) {
+		return fmt.Errorf("architecture %q is not supported (supported: %s)", c.Type, strings.Join(visionTypes, ", "))
 	}
 	if c.isViT() {
 		c.Registers, c.SwiGLU = 0, false
