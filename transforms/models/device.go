@@ -55,13 +55,20 @@ func panicWithError() {
 // run executes the graph on one input and hands the flat result to use, which must
 // not keep it.
 func (p *program) run(input *tensors.Tensor, use func(flat []float32)) (err error) {
+	defer input.FinalizeAll()
+	return p.call([]*tensors.Tensor{input}, use)
+}
+
+// call is run with several inputs, which stay the caller's.
+func (p *program) call(inputs []*tensors.Tensor, use func(flat []float32)) (err error) {
 	defer recoverInto(&err, p.exec.Name())
-	arguments := make([]any, 0, 1+len(p.weights))
-	arguments = append(arguments, input)
+	arguments := make([]any, 0, len(inputs)+len(p.weights))
+	for _, t := range inputs {
+		arguments = append(arguments, t)
+	}
 	for _, w := range p.weights {
 		arguments = append(arguments, w)
 	}
-	defer input.FinalizeAll()
 	output, err := p.exec.Call1(arguments...)
 	if err != nil {
 		return err

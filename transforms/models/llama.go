@@ -16,9 +16,16 @@ import (
 // ids is [rows, length] of int32; the result is [rows*length, width], normalised and
 // ready for the head.
 func llamaHidden(c *config, ids *graph.Node, w weights) *graph.Node {
-	rows, length := ids.Shape().Dimensions[0], ids.Shape().Dimensions[1]
-	rotate := newRotation(ids.Graph(), c, length)
+	rotate := newRotation(ids.Graph(), c, ids.Shape().Dimensions[1])
+	return llamaBlocks(c, ids, w, rotate, func(_ int, q, k, v *graph.Node) *graph.Node {
+		return causalAttention(q, k, v, c.Window)
+	})
+}
 
+// llamaBlocks is llamaHidden with other rotations and another attention, which gets the
+// number of the layer.
+func llamaBlocks(c *config, ids *graph.Node, w weights, rotate func(*graph.Node) *graph.Node, attention func(layer int, q, k, v *graph.Node) *graph.Node) *graph.Node {
+	rows := ids.Shape().Dimensions[0]
 	x := embedTokens(w["embed_tokens.weight"], ids)
 	for i := range c.Layers {
 		w := w.under(fmt.Sprintf("layers.%d.", i))
@@ -29,7 +36,7 @@ func llamaHidden(c *config, ids *graph.Node, w weights) *graph.Node {
 		v := splitHeads(affine(h, w, "self_attn.v_proj"), rows, c.KVHeads)
 		q, k = rotate(splitHeads(q, rows, c.Heads)), rotate(splitHeads(k, rows, c.KVHeads))
 		k, v = as(w["self_attn.o_proj.weight"], k), as(w["self_attn.o_proj.weight"], v)
-		x = graph.Add(x, affine(causalAttention(q, k, v, c.Window), w, "self_attn.o_proj"))
+		x = graph.Add(x, affine(attention(i, q, k, v), w, "self_attn.o_proj"))
 
 		h = rmsNorm(x, w["post_attention_layernorm.weight"], c.NormEps)
 		gate := silu(linear(h, w["mlp.gate_proj.weight"]))
@@ -71,31 +78,42 @@ func newRotation(g *graph.Graph, c *config, length int) func(*graph.Node) *graph
 		repeated := func(table *graph.Node) *graph.Node {
 			return graph.Reshape(graph.BroadcastPrefix(table, d[0]*d[1]), d[0], d[1], length, half)
 		}
-		cos, sin := repeated(cos), repeated(sin)
-		a := graph.SliceAxis(x, -1, graph.AxisRange(0, half))
-		b := graph.SliceAxis(x, -1, graph.AxisRange(half, c.HeadDim))
-		return graph.Concatenate([]*graph.Node{
-			graph.Sub(graph.Mul(a, cos), graph.Mul(b, sin)),
-			graph.Add(graph.Mul(b, cos), graph.Mul(a, sin)),
-		}, -1)
+		return turned(x, repeated(cos), repeated(sin))
 	}
 }
 
-// rotationTables gives cosine and sine by position and pair. The angle is rounded to
-// float32 on the way, as in the implementations the weights were trained with.
+// turned rotates heads [rows, heads, length, dim] by angles [rows, heads, length, dim/2].
+func turned(x, cos, sin *graph.Node) *graph.Node {
+	half := x.Shape().Dimensions[3] / 2
+	a := graph.SliceAxis(x, -1, graph.AxisRange(0, half))
+	b := graph.SliceAxis(x, -1, graph.AxisRange(half, 2*half))
+	return graph.Concatenate([]*graph.Node{
+		graph.Sub(graph.Mul(a, cos), graph.Mul(b, sin)),
+		graph.Add(graph.Mul(b, cos), graph.Mul(a, sin)),
+	}, -1)
+}
+
+// rotationTables gives cosine and sine by position and pair.
 func rotationTables(c *config, length int) (cos, sin [][]float32) {
-	half := c.HeadDim / 2
 	for position := range length {
-		cosRow, sinRow := make([]float32, half), make([]float32, half)
-		for i := range half {
-			frequency := float32(1 / math.Pow(c.RopeBase, float64(2*i)/float64(c.HeadDim)))
-			if c.RopeDivisors != nil {
-				frequency = float32(float64(frequency) / c.RopeDivisors[i])
-			}
-			angle := float64(float32(position) * frequency)
-			cosRow[i], sinRow[i] = float32(math.Cos(angle)), float32(math.Sin(angle))
-		}
+		cosRow, sinRow := rotationAt(c, position)
 		cos, sin = append(cos, cosRow), append(sin, sinRow)
+	}
+	return cos, sin
+}
+
+// rotationAt gives cosine and sine at a position by pair. The angle is rounded to
+// float32 on the way, as in the implementations the weights were trained with.
+func rotationAt(c *config, position int) (cos, sin []float32) {
+	half := c.HeadDim / 2
+	cos, sin = make([]float32, half), make([]float32, half)
+	for i := range half {
+		frequency := float32(1 / math.Pow(c.RopeBase, float64(2*i)/float64(c.HeadDim)))
+		if c.RopeDivisors != nil {
+			frequency = float32(float64(frequency) / c.RopeDivisors[i])
+		}
+		angle := float64(float32(position) * frequency)
+		cos[i], sin[i] = float32(math.Cos(angle)), float32(math.Sin(angle))
 	}
 	return cos, sin
 }

@@ -41,6 +41,7 @@ type model struct {
 	head      *program // logits of hidden states
 	moments   *program // moments of ids, nil where the host makes them of logits
 	batcher   *batcher[*sequence]
+	generator *lazily
 }
 
 // load reads a model into memory and starts its batcher.
@@ -60,7 +61,7 @@ func load(open func() (*source, error), opts Options) (_ *model, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m := &model{config: s.config, backend: backend, traits: traitsOf(backend), hash: s.hash, tokenizer: s.tokenizer, info: s.info()}
+	m := &model{config: s.config, backend: backend, traits: traitsOf(backend), hash: s.hash, tokenizer: s.tokenizer, info: s.info(), generator: &lazily{}}
 	defer func() {
 		if err != nil {
 			freeWeights(backend, m.weights, m.config.parameters())
@@ -86,14 +87,20 @@ func load(open func() (*source, error), opts Options) (_ *model, err error) {
 
 // hiddenGraph builds the hidden states [rows*length, width] of ids [rows, length].
 func (m *model) hiddenGraph(ids *graph.Node, nodes []*graph.Node) *graph.Node {
-	w := weights{}
-	for i, p := range m.config.parameters() {
-		w[p.name] = nodes[i]
-	}
+	w := m.named(nodes)
 	if m.config.Architecture == "gpt2" {
 		return gpt2Hidden(m.config, ids, w)
 	}
 	return llamaHidden(m.config, ids, w)
+}
+
+// named are the nodes of the weights by name.
+func (m *model) named(nodes []*graph.Node) weights {
+	w := weights{}
+	for i, p := range m.config.parameters() {
+		w[p.name] = nodes[i]
+	}
+	return w
 }
 
 // headGraph turns hidden states [n, width] into logits [n, vocabulary].
@@ -154,6 +161,7 @@ func (m *model) Tokenizer() *tokenizer.Tokenizer { return m.tokenizer }
 func (m *model) Context() int { return m.config.Context }
 
 func (m *model) close() {
+	m.generator.close()
 	m.batcher.close()
 	m.hidden.close()
 	m.head.close()

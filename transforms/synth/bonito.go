@@ -166,7 +166,7 @@ func (b *Bonito) Columns(in transforms.Ports) (transforms.Ports, error) {
 	if c := b.config.TaskColumn; c != "" {
 		err = errors.Join(err, transforms.NeedColumn(schema, "taskColumn", c, data.String))
 	}
-	if err := errors.Join(err, b.config.Generator.checkRecorded()); err != nil {
+	if err := errors.Join(err, b.find()); err != nil {
 		return nil, err
 	}
 	b.column, b.task = schema.Index(b.config.Column), schema.Index(b.config.TaskColumn)

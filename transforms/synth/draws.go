@@ -11,6 +11,7 @@ import (
 
 	"penstock.dev/data"
 	"penstock.dev/transforms"
+	"penstock.dev/transforms/models"
 	"penstock.dev/transforms/synth/endpoint"
 )
 
@@ -241,7 +242,7 @@ func (d *draws) Summary() []string {
 	}
 	paid, recalled, lost := d.ledger.figures()
 	line := fmt.Sprintf("%d completions accepted, %d rejected, %d failed", d.accepted.Load(), d.rejected.Load(), d.failed.Load())
-	if d.config.remote() {
+	if d.config.costs() {
 		line += fmt.Sprintf("; %d requests, %d tokens in, %d out", paid.requests, paid.in, paid.out)
 		if d.config.Price != (Price{}) {
 			line += fmt.Sprintf(", $%.4f", d.config.Price.of(paid))
@@ -294,9 +295,14 @@ func (d *draws) Metrics() []transforms.Metric {
 // Models implements transforms.Modelled: a server does not tell what its model is
 // beyond its name.
 func (d *draws) Models() []transforms.ModelUse {
-	ref := d.config.Model
-	if d.config.API == apiRecorded {
-		ref = d.config.File
+	use := transforms.ModelUse{Ref: d.config.Model, Description: "api " + d.config.API, Backend: d.config.API}
+	switch {
+	case d.config.API == apiRecorded:
+		use.Ref = d.config.File
+	case d.local != nil:
+		i := d.local.lm.Info()
+		use.Hash, use.Backend = d.local.lm.Hash(), models.Device()
+		use.Description = fmt.Sprintf("%s, %.1f M parameters, context %d", i.Architecture, float64(i.Parameters)/1e6, d.local.lm.Context())
 	}
-	return []transforms.ModelUse{{Ref: ref, Description: "api " + d.config.API, Backend: d.config.API}}
+	return []transforms.ModelUse{use}
 }

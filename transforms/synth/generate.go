@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"os"
 	"strings"
 
 	"penstock.dev/data"
@@ -79,17 +78,6 @@ func newGenerate(config []byte) (transforms.Node, error) {
 	return g, errors.Join(errs...)
 }
 
-// checkRecorded looks for the file of recorded answers.
-func (g *Generator) checkRecorded() error {
-	if g.API != apiRecorded {
-		return nil
-	}
-	if _, err := os.Stat(g.File); err != nil {
-		return &transforms.FieldError{Field: "generator.file", Code: transforms.NoResource, Message: err.Error()}
-	}
-	return nil
-}
-
 // Columns implements transforms.Node.
 func (g *Generate) Columns(in transforms.Ports) (transforms.Ports, error) {
 	schema := in.Get(transforms.In)
@@ -98,7 +86,7 @@ func (g *Generate) Columns(in transforms.Ports) (transforms.Ports, error) {
 		err = &transforms.FieldError{Field: "prompt", Message: "names no column, so that every row asks the same", Hint: `columns stand in braces: "Document: {text}"`}
 	}
 	g.system, wrong = parseTemplate("system", g.config.System, schema)
-	if err := errors.Join(err, wrong, g.config.Generator.checkRecorded()); err != nil {
+	if err := errors.Join(err, wrong, g.find()); err != nil {
 		return nil, err
 	}
 	var add []data.Field

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -13,6 +14,7 @@ import (
 
 	"penstock.dev/data"
 	"penstock.dev/transforms"
+	"penstock.dev/transforms/models"
 	"penstock.dev/transforms/synth/endpoint"
 	"penstock.dev/transforms/synth/memo"
 )
@@ -40,10 +42,16 @@ type Generator struct {
 const (
 	apiRecorded = "recorded"
 	apiStub     = "stub"
+	apiLocal    = "local"
 )
 
 // remote reports whether the generator is a server.
-func (g *Generator) remote() bool { return g.API != apiRecorded && g.API != apiStub }
+func (g *Generator) remote() bool {
+	return !slices.Contains([]string{apiRecorded, apiStub, apiLocal}, g.API)
+}
+
+// costs reports whether completions are worth keeping.
+func (g *Generator) costs() bool { return g.remote() || g.API == apiLocal }
 
 // mistakes lists what is wrong with the fields, without asking the server.
 func (g *Generator) mistakes() error {
@@ -68,6 +76,9 @@ func (g *Generator) mistakes() error {
 			wrong("url", "holds what may be a secret, which belongs outside of the graph", `give key: {env: "…"}`)
 		}
 	}
+	if g.API == apiLocal && g.Model == "" {
+		wrong("model", "is missing", "name a folder, a .gguf file, or smollm2")
+	}
 	if g.Model == "" && (g.API == endpoint.Completions || g.API == endpoint.Chat || g.API == endpoint.Ollama) {
 		wrong("model", "is missing: the server of api "+g.API+" has several", "give the name it has there")
 	}
@@ -86,6 +97,21 @@ func (g *Generator) mistakes() error {
 	return errors.Join(errs...)
 }
 
+// find looks for the recorded answers, or the model of this process.
+func (c *completer) find() (err error) {
+	switch g := c.config; g.API {
+	case apiRecorded:
+		if _, err := os.Stat(g.File); err != nil {
+			return &transforms.FieldError{Field: "generator.file", Code: transforms.NoResource, Message: err.Error()}
+		}
+	case apiLocal:
+		if c.identity, err = models.Check(g.Model); err != nil {
+			return &transforms.FieldError{Field: "generator.model", Code: transforms.NoResource, Message: err.Error()}
+		}
+	}
+	return nil
+}
+
 // backend completes prompts.
 type backend interface {
 	Complete(ctx context.Context, r endpoint.Request) (endpoint.Response, []endpoint.Attempt, error)
@@ -96,10 +122,12 @@ type backend interface {
 type completer struct {
 	config    Generator
 	parseOnly bool
-	memory    *memo.Memo // nil for backends that cost nothing
-	backend   backend    // nil if nothing is to be asked
-	client    *endpoint.Client
-	where     string // folder of the memo
+	memory    *memo.Memo       // nil for backends that cost nothing
+	backend   backend          // nil if nothing is to be asked
+	client    *endpoint.Client // the backend, if that is a server
+	local     *local           // or a model of this process
+	identity  string           // of the model: its name at the server, or its hash
+	where     string           // folder of the memo
 	ledger    *ledger
 	hits      atomic.Int64
 
@@ -123,8 +151,11 @@ type answer struct {
 // open connects. In a dry run it does not.
 func (c *completer) open(ctx context.Context, run transforms.Run) (err error) {
 	c.flying = map[memo.Key]*flight{}
+	if c.identity == "" {
+		c.identity = c.config.Model
+	}
 	c.ledger = newLedger(c.config.Price, c.config.Budget)
-	if c.config.remote() && run.State != "" {
+	if c.config.costs() && run.State != "" {
 		c.where = filepath.Join(run.State, "memo")
 	}
 	switch c.config.API {
@@ -139,6 +170,13 @@ func (c *completer) open(ctx context.Context, run transforms.Run) (err error) {
 		return err
 	}
 	g := c.config
+	if g.API == apiLocal {
+		l, err := openLocal(ctx, g.Model)
+		if err == nil {
+			c.backend, c.local = l, l
+		}
+		return err
+	}
 	c.client, err = endpoint.New(endpoint.Config{
 		API: g.API, URL: g.URL, Model: g.Model, Key: g.Key,
 		Timeout: g.Timeout.Duration, Attempts: g.Attempts, Backoff: g.Backoff.Duration, Concurrency: g.Concurrency,
@@ -172,7 +210,7 @@ type question struct {
 }
 
 func (c *completer) key(r endpoint.Request) (memo.Key, error) {
-	return memo.KeyOf(question{1, c.config.API, c.config.Model, r})
+	return memo.KeyOf(question{1, c.config.API, c.identity, r})
 }
 
 // has reports whether a completion is kept already.
@@ -225,7 +263,15 @@ func (c *completer) fetch(ctx context.Context, key memo.Key, r endpoint.Request)
 	if c.backend == nil {
 		return answer{}, transforms.Reject("not-generated", "the memo in %s has no completion of this prompt", c.where)
 	}
+	settle := func(endpoint.Usage, bool) {}
+	if c.local != nil {
+		var err error
+		if settle, err = c.ledger.reserve(ctx, []endpoint.Request{r}); err != nil {
+			return answer{}, c.explain(err)
+		}
+	}
 	response, attempts, err := c.backend.Complete(ctx, r)
+	settle(response.Usage, true)
 	a = answer{response, attempts}
 	if err != nil {
 		return a, c.explain(err)
