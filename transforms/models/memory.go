@@ -9,7 +9,7 @@ import (
 // garbage is the memory in bytes that may fill with garbage between two collections
 // while models are open. The collector would let it grow as large as the weights, which
 // lie in the same heap and are never garbage.
-const garbage = 128 << 20
+const garbage = 64 << 20
 
 var held = struct {
 	sync.Mutex
