@@ -43,14 +43,14 @@ func TestTemplate(t *testing.T) {
 		{"results.{lang}", data.StringValue("a b"), "!subject", "results.*"},
 		{"results.{lang}", data.StringValue("a\r\nPUB x 0"), "!subject", "results.*"},
 	} {
-		template, err := newTemplate("subject", tt.text, rows)
+		template, err := transforms.ParseTemplate("subject", tt.text, rows)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := template.filter(); got != tt.filter {
+		if got := filter(template); got != tt.filter {
 			t.Errorf("%s: filter %q, want %q", tt.text, got, tt.filter)
 		}
-		got, err := template.fill(row(tt.lang), isToken, "the subject")
+		got, err := template.Fill(row(tt.lang), checkToken)
 		if err != nil {
 			got = "!" + transforms.AsRejected(row(tt.lang), err).Class
 		}
@@ -66,12 +66,12 @@ func FuzzSubject(f *testing.F) {
 	for _, s := range []string{"en", "", ".", "a.b", "*", ">", " ", "\x00", "\r\n", "\xff", "é", "{n}"} {
 		f.Add(s)
 	}
-	template, err := newTemplate("subject", "a.{lang}.b{lang}", rows)
+	template, err := transforms.ParseTemplate("subject", "a.{lang}.b{lang}", rows)
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, lang string) {
-		subject, err := template.fill(row(data.StringValue(lang)), isToken, "the subject")
+		subject, err := template.Fill(row(data.StringValue(lang)), checkToken)
 		var refused *transforms.RejectError
 		if err != nil {
 			if !errors.As(err, &refused) || len(refused.Message) > 400 {

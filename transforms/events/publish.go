@@ -48,9 +48,9 @@ func newPublish(config []byte) (transforms.Node, error) {
 // form is how a row becomes a message.
 type form struct {
 	schema  *data.Schema
-	subject template
+	subject transforms.Template
 	names   []string // of headers
-	headers []template
+	headers []transforms.Template
 }
 
 // Columns implements transforms.Node.
@@ -60,14 +60,14 @@ func (n *Publish) Columns(in transforms.Ports) (transforms.Ports, error) {
 		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
 	}
 	var err error
-	if f.subject, err = newTemplate("subject", n.config.Subject, f.schema); err != nil {
+	if f.subject, err = transforms.ParseTemplate("subject", n.config.Subject, f.schema); err != nil {
 		return nil, err
 	}
-	if s := f.subject.filter(); !isFilter(s) {
+	if s := filter(f.subject); !isFilter(s) {
 		return nil, &transforms.FieldError{Field: "subject", Message: fmt.Sprintf("%q is no subject", n.config.Subject), Hint: `such as "results.{lang}"`}
 	}
 	for _, name := range slices.Sorted(maps.Keys(n.config.Headers)) {
-		t, err := newTemplate("headers."+name, n.config.Headers[name], f.schema)
+		t, err := transforms.ParseTemplate("headers."+name, n.config.Headers[name], f.schema)
 		if err != nil {
 			return nil, err
 		}
@@ -86,7 +86,7 @@ func (n *Publish) OpenStream(ctx context.Context, run transforms.Run) (transform
 	f := n.form.Load()
 	var create *nats.NewStream
 	if n.config.Create {
-		create = &nats.NewStream{Subjects: []string{f.subject.filter()}, Duplicates: duplicates}
+		create = &nats.NewStream{Subjects: []string{filter(f.subject)}, Duplicates: duplicates}
 	}
 	p, err := conn.Publisher(ctx, n.config.Stream, create)
 	if err != nil {
@@ -104,13 +104,13 @@ type publishing struct {
 
 // Write implements transforms.StreamWriter.
 func (p *publishing) Write(ctx context.Context, id string, r *data.Record, stored func()) error {
-	subject, err := p.form.subject.fill(r, isToken, "the subject")
+	subject, err := p.form.subject.Fill(r, checkToken)
 	if err != nil {
 		return err
 	}
 	header := map[string][]string{}
 	for i, t := range p.form.headers {
-		value, err := t.fill(r, isHeader, "header "+p.form.names[i])
+		value, err := t.Fill(r, checkHeader(p.form.names[i]))
 		if err != nil {
 			return err
 		}

@@ -40,7 +40,7 @@ func (n *Publish) Tap(ctx context.Context, run transforms.Run, dead bool, take f
 		return 0, errors.New("the node that takes the events has the dead letters")
 	}
 	return tap(ctx, n.config.NATS, run, take, func(*nats.Conn) ([]string, error) {
-		return []string{n.form.Load().subject.filter()}, nil
+		return []string{filter(n.form.Load().subject)}, nil
 	})
 }
 

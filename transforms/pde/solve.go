@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"penstock.dev/data"
 	"penstock.dev/transforms"
@@ -34,23 +33,15 @@ func init() {
 // carries from row to row ends with the chunk. So solutions do not depend on how many
 // processors there are.
 type SolveConfig struct {
-	Solver        string   `json:"solver"`
-	Tolerance     float64  `json:"tolerance"`
-	MaxIterations int      `json:"maxIterations"`
-	Timeout       duration `json:"timeout"`
-	Restart       int      `json:"restart"`
-	Keep          int      `json:"keep"`
-	Sort          string   `json:"sort"` // none, all or low
-	Chunk         int      `json:"chunk"`
-	Shape         []int    `json:"shape"` // of the grid, for columns that are lists
-}
-
-// duration is a time.Duration in the notation of the schema.
-type duration struct{ time.Duration }
-
-func (d *duration) UnmarshalText(text []byte) (err error) {
-	d.Duration, err = time.ParseDuration(string(text))
-	return err
+	Solver        string              `json:"solver"`
+	Tolerance     float64             `json:"tolerance"`
+	MaxIterations int                 `json:"maxIterations"`
+	Timeout       transforms.Duration `json:"timeout"`
+	Restart       int                 `json:"restart"`
+	Keep          int                 `json:"keep"`
+	Sort          string              `json:"sort"` // none, all or low
+	Chunk         int                 `json:"chunk"`
+	Shape         []int               `json:"shape"` // of the grid, for columns that are lists
 }
 
 type solver struct {

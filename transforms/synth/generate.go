@@ -40,7 +40,7 @@ type GenerateConfig struct {
 type Generate struct {
 	draws
 	config         GenerateConfig
-	system, prompt template
+	system, prompt transforms.Template
 	structure      *structure
 	out            *data.Schema
 }
@@ -82,10 +82,10 @@ func newGenerate(config []byte) (transforms.Node, error) {
 func (g *Generate) Columns(in transforms.Ports) (transforms.Ports, error) {
 	schema := in.Get(transforms.In)
 	var err, wrong error
-	if g.prompt, err = parseTemplate("prompt", g.config.Prompt, schema); err == nil && !g.prompt.hasColumn() {
+	if g.prompt, err = transforms.ParseTemplate("prompt", g.config.Prompt, schema); err == nil && !g.prompt.HasColumn() {
 		err = &transforms.FieldError{Field: "prompt", Message: "names no column, so that every row asks the same", Hint: `columns stand in braces: "Document: {text}"`}
 	}
-	g.system, wrong = parseTemplate("system", g.config.System, schema)
+	g.system, wrong = transforms.ParseTemplate("system", g.config.System, schema)
 	if err := errors.Join(err, wrong, g.find()); err != nil {
 		return nil, err
 	}
@@ -105,11 +105,11 @@ func (g *Generate) Columns(in transforms.Ports) (transforms.Ports, error) {
 
 // Process implements transforms.Row.
 func (g *Generate) Process(ctx context.Context, r *data.Record, emit transforms.Emit) error {
-	prompt, err := g.prompt.fill(r)
+	prompt, err := g.prompt.Fill(r, nil)
 	if err != nil {
 		return err
 	}
-	system, err := g.system.fill(r)
+	system, err := g.system.Fill(r, nil)
 	if err != nil {
 		return err
 	}
