@@ -42,7 +42,7 @@ func ParseTemplate(field, text string, s *data.Schema) (Template, error) {
 		}
 		column, after, closed := strings.Cut(text, "}")
 		if !closed {
-			return nil, &FieldError{Field: field, Message: "a brace is not closed", Hint: `columns stand in braces: "Document: {text}"; write {{ for a brace`}
+			return nil, &FieldError{Field: field, Message: "a brace is not closed", Hint: `columns stand in braces, as "{text}"; write {{ for a brace`}
 		}
 		if err := NeedColumn(s, field, column, data.Bool, data.Int64, data.Float32, data.Float64, data.String, data.Timestamp); err != nil {
 			return nil, err

@@ -70,33 +70,22 @@ func (c *bertConfig) firstPosition() int {
 func (c *bertConfig) context() int { return c.Positions - c.firstPosition() }
 
 func (c *bertConfig) parameters() []parameter {
-	var list []parameter
-	add := func(transpose bool, name string, shape ...int) {
-		list = append(list, parameter{name, shape, transpose})
-	}
-	affine := func(name string, out, in int) {
-		add(true, name+".weight", out, in)
-		add(false, name+".bias", out)
-	}
-	norm := func(name string) {
-		add(false, name+".weight", c.Width)
-		add(false, name+".bias", c.Width)
-	}
+	var list parameters
 	d := c.Width
-	add(false, "embeddings.word_embeddings.weight", c.Vocab, d)
-	add(false, "embeddings.position_embeddings.weight", c.Positions, d)
-	add(false, "embeddings.token_type_embeddings.weight", c.Types, d)
-	norm("embeddings.LayerNorm")
+	list.plain("embeddings.word_embeddings.weight", c.Vocab, d)
+	list.plain("embeddings.position_embeddings.weight", c.Positions, d)
+	list.plain("embeddings.token_type_embeddings.weight", c.Types, d)
+	list.norm("embeddings.LayerNorm", d)
 	for i := range c.Layers {
 		layer := fmt.Sprintf("encoder.layer.%d.", i)
 		for _, part := range []string{"query", "key", "value"} {
-			affine(layer+"attention.self."+part, d, d)
+			list.affine(layer+"attention.self."+part, d, d)
 		}
-		affine(layer+"attention.output.dense", d, d)
-		norm(layer + "attention.output.LayerNorm")
-		affine(layer+"intermediate.dense", c.Hidden, d)
-		affine(layer+"output.dense", d, c.Hidden)
-		norm(layer + "output.LayerNorm")
+		list.affine(layer+"attention.output.dense", d, d)
+		list.norm(layer+"attention.output.LayerNorm", d)
+		list.affine(layer+"intermediate.dense", c.Hidden, d)
+		list.affine(layer+"output.dense", d, c.Hidden)
+		list.norm(layer+"output.LayerNorm", d)
 	}
 	return list
 }

@@ -12,21 +12,43 @@ type parameter struct {
 	transpose bool
 }
 
+// parameters is a list of them in the order they are fed to a graph.
+type parameters []parameter
+
+// plain adds a tensor that is used as it is stored.
+func (l *parameters) plain(name string, shape ...int) {
+	*l = append(*l, parameter{name: name, shape: shape})
+}
+
+// linear adds the matrix of a linear layer, stored [out, in].
+func (l *parameters) linear(name string, out, in int) {
+	*l = append(*l, parameter{name: name, shape: []int{out, in}, transpose: true})
+}
+
+// affine adds a linear layer with its bias.
+func (l *parameters) affine(name string, out, in int) {
+	l.linear(name+".weight", out, in)
+	l.plain(name+".bias", out)
+}
+
+// norm adds the scale and shift of a normalisation.
+func (l *parameters) norm(name string, width int) {
+	l.plain(name+".weight", width)
+	l.plain(name+".bias", width)
+}
+
 // parameters lists the tensors of the architecture in the order they are fed to its
 // graph; the last is the head, [vocab, width], when it is not tied.
 func (c *config) parameters() []parameter {
-	var list []parameter
-	add := func(transpose bool, name string, shape ...int) {
-		list = append(list, parameter{name, shape, transpose})
-	}
+	var list parameters
 	switch c.Architecture {
 	case "llama":
-		c.llamaParameters(add)
+		c.llamaParameters(&list)
 	case "gpt2":
-		c.gpt2Parameters(add)
+		c.gpt2Parameters(&list)
 	}
 	if !c.TiedHead {
-		add(false, headName, c.Vocab, c.Width)
+		list.plain(headName, c.Vocab, c.Width)
 	}
 	return list
 }
@@ -40,58 +62,55 @@ func (c *config) embeddingName() string {
 	return "embed_tokens.weight"
 }
 
-func (c *config) llamaParameters(add func(bool, string, ...int)) {
+func (c *config) llamaParameters(list *parameters) {
 	d, q, kv := c.Width, c.Heads*c.HeadDim, c.KVHeads*c.HeadDim
-	add(false, "embed_tokens.weight", c.Vocab, d)
+	list.plain("embed_tokens.weight", c.Vocab, d)
 	for i := range c.Layers {
 		layer := fmt.Sprintf("layers.%d.", i)
-		add(false, layer+"input_layernorm.weight", d)
-		add(true, layer+"self_attn.q_proj.weight", q, d)
-		add(true, layer+"self_attn.k_proj.weight", kv, d)
-		add(true, layer+"self_attn.v_proj.weight", kv, d)
-		add(true, layer+"self_attn.o_proj.weight", d, q)
+		list.plain(layer+"input_layernorm.weight", d)
+		list.linear(layer+"self_attn.q_proj.weight", q, d)
+		list.linear(layer+"self_attn.k_proj.weight", kv, d)
+		list.linear(layer+"self_attn.v_proj.weight", kv, d)
+		list.linear(layer+"self_attn.o_proj.weight", d, q)
 		if c.QKVBias {
-			add(false, layer+"self_attn.q_proj.bias", q)
-			add(false, layer+"self_attn.k_proj.bias", kv)
-			add(false, layer+"self_attn.v_proj.bias", kv)
+			list.plain(layer+"self_attn.q_proj.bias", q)
+			list.plain(layer+"self_attn.k_proj.bias", kv)
+			list.plain(layer+"self_attn.v_proj.bias", kv)
 		}
 		if c.OutBias {
-			add(false, layer+"self_attn.o_proj.bias", d)
+			list.plain(layer+"self_attn.o_proj.bias", d)
 		}
 		if c.QKNorm {
-			add(false, layer+"self_attn.q_norm.weight", c.HeadDim)
-			add(false, layer+"self_attn.k_norm.weight", c.HeadDim)
+			list.plain(layer+"self_attn.q_norm.weight", c.HeadDim)
+			list.plain(layer+"self_attn.k_norm.weight", c.HeadDim)
 		}
-		add(false, layer+"post_attention_layernorm.weight", d)
-		add(true, layer+"mlp.gate_proj.weight", c.Hidden, d)
-		add(true, layer+"mlp.up_proj.weight", c.Hidden, d)
-		add(true, layer+"mlp.down_proj.weight", d, c.Hidden)
+		list.plain(layer+"post_attention_layernorm.weight", d)
+		list.linear(layer+"mlp.gate_proj.weight", c.Hidden, d)
+		list.linear(layer+"mlp.up_proj.weight", c.Hidden, d)
+		list.linear(layer+"mlp.down_proj.weight", d, c.Hidden)
 	}
-	add(false, "norm.weight", d)
+	list.plain("norm.weight", d)
 }
 
 // gpt2Parameters: GPT-2 stores its linear layers [in, out] already.
-func (c *config) gpt2Parameters(add func(bool, string, ...int)) {
+func (c *config) gpt2Parameters(list *parameters) {
 	d := c.Width
-	add(false, "wte.weight", c.Vocab, d)
-	add(false, "wpe.weight", c.Context, d)
+	list.plain("wte.weight", c.Vocab, d)
+	list.plain("wpe.weight", c.Context, d)
 	for i := range c.Layers {
 		layer := fmt.Sprintf("h.%d.", i)
-		add(false, layer+"ln_1.weight", d)
-		add(false, layer+"ln_1.bias", d)
-		add(false, layer+"attn.c_attn.weight", d, 3*d)
-		add(false, layer+"attn.c_attn.bias", 3*d)
-		add(false, layer+"attn.c_proj.weight", d, d)
-		add(false, layer+"attn.c_proj.bias", d)
-		add(false, layer+"ln_2.weight", d)
-		add(false, layer+"ln_2.bias", d)
-		add(false, layer+"mlp.c_fc.weight", d, c.Hidden)
-		add(false, layer+"mlp.c_fc.bias", c.Hidden)
-		add(false, layer+"mlp.c_proj.weight", c.Hidden, d)
-		add(false, layer+"mlp.c_proj.bias", d)
+		list.norm(layer+"ln_1", d)
+		list.plain(layer+"attn.c_attn.weight", d, 3*d)
+		list.plain(layer+"attn.c_attn.bias", 3*d)
+		list.plain(layer+"attn.c_proj.weight", d, d)
+		list.plain(layer+"attn.c_proj.bias", d)
+		list.norm(layer+"ln_2", d)
+		list.plain(layer+"mlp.c_fc.weight", d, c.Hidden)
+		list.plain(layer+"mlp.c_fc.bias", c.Hidden)
+		list.plain(layer+"mlp.c_proj.weight", c.Hidden, d)
+		list.plain(layer+"mlp.c_proj.bias", d)
 	}
-	add(false, "ln_f.weight", d)
-	add(false, "ln_f.bias", d)
+	list.norm("ln_f", d)
 }
 
 // ignorable reports tensors some files carry that the forward pass does not need:

@@ -102,47 +102,36 @@ func (c *visionConfig) names() vitNames {
 // parameters lists the weights. The position embeddings are among them so that they
 // are checked; the graph gets them stretched, and as its last weight.
 func (c *visionConfig) parameters() []parameter {
-	var list []parameter
-	add := func(transpose bool, name string, shape ...int) {
-		list = append(list, parameter{name, shape, transpose})
-	}
-	affine := func(name string, out, in int) {
-		add(true, name+".weight", out, in)
-		add(false, name+".bias", out)
-	}
-	norm := func(name string) {
-		add(false, name+".weight", c.Width)
-		add(false, name+".bias", c.Width)
-	}
+	var list parameters
 	d := c.Width
-	add(false, "embeddings.cls_token", 1, 1, d)
-	add(false, positionsName, 1, 1+c.stored().patches(), d)
-	add(false, "embeddings.patch_embeddings.projection.weight", d, 3, c.Patch, c.Patch)
-	add(false, "embeddings.patch_embeddings.projection.bias", d)
+	list.plain("embeddings.cls_token", 1, 1, d)
+	list.plain(positionsName, 1, 1+c.stored().patches(), d)
+	list.plain("embeddings.patch_embeddings.projection.weight", d, 3, c.Patch, c.Patch)
+	list.plain("embeddings.patch_embeddings.projection.bias", d)
 	if c.Registers > 0 {
-		add(false, "embeddings.register_tokens", 1, c.Registers, d)
+		list.plain("embeddings.register_tokens", 1, c.Registers, d)
 	}
 	names := c.names()
 	for i := range c.Layers {
 		layer := fmt.Sprintf("encoder.layer.%d.", i)
-		norm(layer + names.before)
+		list.norm(layer+names.before, d)
 		for _, part := range []string{"query", "key", "value"} {
-			affine(layer+"attention.attention."+part, d, d)
+			list.affine(layer+"attention.attention."+part, d, d)
 		}
-		affine(layer+"attention.output.dense", d, d)
-		norm(layer + names.after)
+		list.affine(layer+"attention.output.dense", d, d)
+		list.norm(layer+names.after, d)
 		if c.SwiGLU {
-			affine(layer+names.up, 2*c.hidden(), d)
+			list.affine(layer+names.up, 2*c.hidden(), d)
 		} else {
-			affine(layer+names.up, c.hidden(), d)
+			list.affine(layer+names.up, c.hidden(), d)
 		}
-		affine(layer+names.down, d, c.hidden())
+		list.affine(layer+names.down, d, c.hidden())
 		if !c.isViT() {
-			add(false, layer+"layer_scale1.lambda1", d)
-			add(false, layer+"layer_scale2.lambda1", d)
+			list.plain(layer+"layer_scale1.lambda1", d)
+			list.plain(layer+"layer_scale2.lambda1", d)
 		}
 	}
-	norm("layernorm")
+	list.norm("layernorm", d)
 	return list
 }
 
