@@ -168,7 +168,7 @@ func Device() string {
 // open opens a resolved backend and lets it prove itself.
 func (b Backend) open() (device compute.Backend, about string, err error) {
 	if b.Name == onGo {
-		defer recoverInto(&err, "compute backend")
+		defer Recover(&err, "compute backend")
 		device, err = compute.NewWithConfig(goConfig)
 		return device, "pure Go", err
 	}
@@ -217,7 +217,7 @@ func rootCause(err error) string {
 // plain Go, so that a plugin that computes wrongly is refused.
 func selfTest(device compute.Backend) (err error) {
 	const n = 64
-	defer recoverInto(&err, "self-test")
+	defer Recover(&err, "self-test")
 	a := make([]float32, n*n)
 	for i := range a {
 		a[i] = float32(i*7%13-6) / 8

@@ -11,11 +11,36 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// recoverInto turns a panic of the graph library into an error; to be deferred.
-func recoverInto(err *error, what string) {
+// Recover turns a panic of the graph library into an error; to be deferred.
+func Recover(err *error, what string) {
 	if p := recover(); p != nil {
 		*err = fmt.Errorf("%s: %v", what, p)
 	}
+}
+
+// OpenDevice is the process's compute backend, for the packages below this one that build
+// graphs of their own, and how many executions at a time make use of it.
+func OpenDevice() (backend compute.Backend, callers int, err error) {
+	backend, err = device()
+	if err != nil {
+		return nil, 0, err
+	}
+	return backend, traitsOf(backend).callers(), nil
+}
+
+// NewProgram compiles a graph function of several inputs and outputs lazily, once the
+// inputs' shapes. Finalize frees it.
+func NewProgram(backend compute.Backend, name string, build func(inputs []*graph.Node) []*graph.Node) (p *graph.Exec, err error) {
+	defer Recover(&err, name)
+	exec, err := graph.NewExec(backend, func(nodes []*graph.Node) []*graph.Node {
+		defer panicWithError()
+		return build(nodes)
+	})
+	if err != nil {
+		return nil, err
+	}
+	// Shapes are bucketed, so their number is bounded without a limit here.
+	return exec.WithName(name).SetMaxCache(-1), nil
 }
 
 // program is a compiled graph function and the weights it is fed after its inputs.
@@ -26,17 +51,14 @@ type program struct {
 
 // newProgram compiles build lazily, once an input shape. build gets one input and the
 // weights' nodes in order.
-func newProgram(backend compute.Backend, name string, weights []*tensors.Tensor, build func(input *graph.Node, weights []*graph.Node) *graph.Node) (p *program, err error) {
-	defer recoverInto(&err, name)
-	exec, err := graph.NewExec(backend, func(nodes []*graph.Node) *graph.Node {
-		defer panicWithError()
-		return build(nodes[0], nodes[1:])
+func newProgram(backend compute.Backend, name string, weights []*tensors.Tensor, build func(input *graph.Node, weights []*graph.Node) *graph.Node) (*program, error) {
+	exec, err := NewProgram(backend, name, func(nodes []*graph.Node) []*graph.Node {
+		return []*graph.Node{build(nodes[0], nodes[1:])}
 	})
 	if err != nil {
 		return nil, err
 	}
-	// Shapes are bucketed, so their number is bounded without a limit here.
-	return &program{exec: exec.WithName(name).SetMaxCache(-1), weights: weights}, nil
+	return &program{exec: exec, weights: weights}, nil
 }
 
 // panicWithError makes a panic of any value one of an error; to be deferred. The graph
@@ -61,7 +83,7 @@ func (p *program) run(input *tensors.Tensor, use func(flat []float32)) (err erro
 
 // call is run with several inputs, which stay the caller's.
 func (p *program) call(inputs []*tensors.Tensor, use func(flat []float32)) (err error) {
-	defer recoverInto(&err, p.exec.Name())
+	defer Recover(&err, p.exec.Name())
 	arguments := make([]any, 0, len(inputs)+len(p.weights))
 	for _, t := range inputs {
 		arguments = append(arguments, t)
@@ -81,7 +103,7 @@ func (p *program) close() { p.exec.Finalize() }
 
 // upload puts the values of a parameter on the device, a matrix in the given precision.
 func upload(backend compute.Backend, values []float32, p parameter, precision Precision) (t *tensors.Tensor, err error) {
-	defer recoverInto(&err, "upload")
+	defer Recover(&err, "upload")
 	shape, number := p.shape, dtypes.Float32
 	if p.transpose {
 		shape = []int{shape[1], shape[0]}

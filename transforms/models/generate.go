@@ -239,7 +239,7 @@ type cache struct {
 }
 
 func (g *generator) newCache(rows, capacity int) (k *cache, err error) {
-	defer recoverInto(&err, "cache")
+	defer Recover(&err, "cache")
 	c := g.model.config
 	k = &cache{rows: rows, heads: c.KVHeads, capacity: capacity, dim: c.HeadDim}
 	for range 2 * c.Layers {

@@ -24,7 +24,7 @@ const pjrtMajor = 0
 // openXLA opens a PJRT plugin by absolute path, options after commas, and tells its API
 // version. Nothing is searched for or downloaded: the path is absolute.
 func openXLA(plugin string) (backend compute.Backend, api string, err error) {
-	defer recoverInto(&err, "XLA")
+	defer Recover(&err, "XLA")
 	klog.LogToStderr(false) // what it says is in the error too
 	klog.SetOutput(io.Discard)
 	xla.EnableAutoInstall(false)
