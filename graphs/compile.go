@@ -47,20 +47,20 @@ func (c *compiler) node(s beam.Scope, n *PlanNode) {
 		c.ends = append(c.ends, out[maxPorts-1])
 		c.outputs(n, [][]beam.PCollection{out})
 	case transforms.StreamSink:
-		number := 0
-		for _, in := range n.Inputs {
-			for _, branch := range c.input(s, in) {
-				out := pardo(s, &storeFn{Execution: id, Node: name, Branch: number}, branch)
-				c.ends = append(c.ends, out[maxPorts-1])
-				number++
-			}
+		for number, branch := range c.inputs(s, n) {
+			out := pardo(s, &storeFn{branchFn{Execution: id, Node: name, Branch: number}}, branch)
+			c.ends = append(c.ends, out[maxPorts-1])
 		}
+	case transforms.StreamCombiner:
+		var outs [][]beam.PCollection
+		for number, branch := range c.inputs(s, n) {
+			outs = append(outs, pardo(s, &accumulateFn{branchFn{Execution: id, Node: name, Branch: number}}, branch))
+		}
+		c.outputs(n, outs)
 	case transforms.Row:
 		var outs [][]beam.PCollection
-		for _, in := range n.Inputs {
-			for _, branch := range c.input(s, in) {
-				outs = append(outs, pardo(s, &rowFn{Execution: id, Node: name}, branch))
-			}
+		for _, branch := range c.inputs(s, n) {
+			outs = append(outs, pardo(s, &rowFn{Execution: id, Node: name}, branch))
 		}
 		c.outputs(n, outs)
 	default:
@@ -100,6 +100,14 @@ func (c *compiler) finish(s beam.Scope, fn *finishFn, gathered []beam.PCollectio
 	outs := pardo(s, fn, all)
 	c.ends = append(c.ends, outs[maxPorts-1])
 	return outs
+}
+
+// inputs are the branches of records that reach the node.
+func (c *compiler) inputs(s beam.Scope, n *PlanNode) (all []beam.PCollection) {
+	for _, in := range n.Inputs {
+		all = append(all, c.input(s, in)...)
+	}
+	return all
 }
 
 // input is the branches of records that reach an input port.

@@ -32,7 +32,8 @@ type live struct {
 
 	subscription transforms.Subscription // of an unbounded source
 	writing      sync.Mutex
-	writer       transforms.StreamWriter // of a stream sink
+	writer       transforms.StreamWriter      // of a stream sink
+	accumulator  transforms.StreamAccumulator // of a stream's aggregation
 }
 
 func newLive(e *Execution, n *PlanNode) *live {
@@ -394,7 +395,7 @@ func (l *live) writeSorted(impl transforms.Sink, gathered [][]byte) ([]transform
 // run describes the run to a sink.
 func (l *live) run() transforms.Run {
 	e := l.execution
-	return transforms.Run{ID: e.ID, Graph: e.plan.Graph.Name, State: e.State, Dry: e.Dry, Schema: l.Input(), Provenance: e.Provenance}
+	return transforms.Run{ID: e.ID, Graph: e.plan.Graph.Name, Node: l.Name, State: e.State, Dry: e.Dry, Schema: l.Input(), Provenance: e.Provenance}
 }
 
 // commit places the shards of a sink.

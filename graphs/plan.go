@@ -158,7 +158,7 @@ func (n *PlanNode) Role() string {
 		return "source"
 	case transforms.Sink, transforms.StreamSink:
 		return "sink"
-	case transforms.Combiner:
+	case transforms.Combiner, transforms.StreamCombiner:
 		return "combine"
 	case transforms.Global:
 		return "global"
@@ -329,14 +329,17 @@ func (p *planner) checkBounds(n *PlanNode) {
 	_, endless := n.Impl.(transforms.Unbounded)
 	n.Unbounded = n.Unbounded || endless
 	stream := p.graph.Mode == "stream"
+	_, windows := n.Impl.(transforms.StreamCombiner)
 	switch _, waits := n.Impl.(transforms.Sink); {
 	case endless && !stream:
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+" never ends, but the graph is a batch", `add mode: "stream"`)
 	case n.Role() == "source" && !endless && stream:
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+` ends, but the graph has mode: "stream"`, "read events, or leave mode out")
+	case windows && !stream:
+		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+" emits as time goes on, but the graph is a batch", "use Aggregate, by a column of Derive for the time")
 	case endless && p.endless != "":
 		p.report(n.Node, n.Pos, "", specs.CodeMode, fmt.Sprintf("the graph takes events with node %q already", p.endless), "take several subjects with one node, or make a graph of each")
-	case stream && n.Unbounded && (waits || n.Role() == "global" || n.Role() == "combine"):
+	case stream && n.Unbounded && (waits || n.Role() == "global" || n.Role() == "combine" && !windows):
 		p.report(n.Node, n.Pos, "", specs.CodeMode, n.Kind.Name+" waits for the end of its input, which never ends", "it belongs in a batch graph")
 	}
 	if endless {

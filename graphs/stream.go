@@ -23,6 +23,7 @@ func init() {
 	// Called once for a batch of events, so that reflection costs nothing.
 	beam.RegisterType(reflect.TypeFor[subscribeFn]())
 	register.DoFn6x1[context.Context, *data.Record, emitter, emitter, emitter, emitter, error](&storeFn{})
+	register.DoFn6x1[context.Context, *data.Record, emitter, emitter, emitter, emitter, error](&accumulateFn{})
 }
 
 // subscribeFn takes the events of an unbounded source. It is a splittable DoFn
@@ -85,41 +86,24 @@ func (l *live) receive(out ports) error {
 	})
 }
 
-// storeFn hands records to a stream sink. It has the signature of a row node, and
-// no port is used but the last, which ends the pipeline.
-type storeFn struct {
+// branchFn is what DoFns have in common to which records come in branches.
+type branchFn struct {
 	Execution, Node string
-	Branch          int // of those that lead to the sink
+	Branch          int // of those that lead to the node
 	live            *live
 	seen            map[string]int // records of the bundle, by id
 }
 
-func (f *storeFn) Setup() (err error) {
+func (f *branchFn) Setup() (err error) {
 	f.live, err = lookup(f.Execution, f.Node)
 	return err
 }
 
-func (f *storeFn) StartBundle(_ context.Context, _, _, _, _ emitter) { f.seen = map[string]int{} }
-
-func (f *storeFn) ProcessElement(_ context.Context, r *data.Record, _, _, _, _ emitter) error {
-	return f.live.guard(r.ID.String(), func() error {
-		id, err := f.id(r)
-		if err != nil {
-			return err
-		}
-		return f.live.store(id, r)
-	})
-}
-
-func (f *storeFn) FinishBundle(_ context.Context, _, _, _, _ emitter) error {
-	return f.live.guard("", f.live.flush)
-}
-
-// id names a record for its sink: the same whenever its event comes again. Records
+// id names a record for the node: the same whenever its event comes again. Records
 // of one event differ by their part, by the branch they come along, or, where a
 // node emits copies, by how many came before. In a batch, where nothing comes
 // again, they are counted.
-func (f *storeFn) id(r *data.Record) (string, error) {
+func (f *branchFn) id(r *data.Record) (string, error) {
 	l := f.live
 	event := r.Event()
 	if event == nil {
@@ -141,6 +125,26 @@ func (f *storeFn) id(r *data.Record) (string, error) {
 		id += "~" + strconv.Itoa(copies)
 	}
 	return id, nil
+}
+
+// storeFn hands records to a stream sink. It has the signature of a row node, and
+// no port is used but the last, which ends the pipeline.
+type storeFn struct{ branchFn }
+
+func (f *storeFn) StartBundle(_ context.Context, _, _, _, _ emitter) { f.seen = map[string]int{} }
+
+func (f *storeFn) ProcessElement(_ context.Context, r *data.Record, _, _, _, _ emitter) error {
+	return f.live.guard(r.ID.String(), func() error {
+		id, err := f.id(r)
+		if err != nil {
+			return err
+		}
+		return f.live.store(id, r)
+	})
+}
+
+func (f *storeFn) FinishBundle(_ context.Context, _, _, _, _ emitter) error {
+	return f.live.guard("", f.live.flush)
 }
 
 // store hands a record to the sink, which lets its event go.
@@ -187,6 +191,69 @@ func (l *live) flush() error {
 	return l.writer.Flush(l.execution.ctx)
 }
 
+// accumulateFn hands records to an aggregation of a stream.
+type accumulateFn struct{ branchFn }
+
+func (f *accumulateFn) StartBundle(_ context.Context, _, _, _, _ emitter) {
+	f.seen = map[string]int{}
+	f.live.writing.Lock()
+	defer f.live.writing.Unlock()
+	f.live.accumulator.Begin()
+}
+
+func (f *accumulateFn) ProcessElement(_ context.Context, r *data.Record, p0, p1, p2, p3 emitter) error {
+	return f.live.guard(r.ID.String(), func() error {
+		id, err := f.id(r)
+		if err != nil {
+			return err
+		}
+		return f.live.accumulate(id, r, ports{p0, p1, p2, p3})
+	})
+}
+
+func (f *accumulateFn) FinishBundle(_ context.Context, p0, p1, p2, p3 emitter) error {
+	return f.live.guard("", func() error { return f.live.emitAccumulated(ports{p0, p1, p2, p3}) })
+}
+
+// accumulate hands a record to the aggregation, which lets its event go.
+func (l *live) accumulate(id string, r *data.Record, out ports) error {
+	began := time.Now()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	l.counts.in.Add(1)
+	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	passed := true
+	err := recovered(func() error {
+		return l.accumulator.Add(l.execution.ctx, id, r, r.Event().Release, func(port string, r *data.Record) {
+			passed = l.send(out, l.port(port), r)
+		})
+	})
+	switch {
+	case err == nil && passed:
+		l.counts.passed.Add(1)
+	case err == nil:
+		l.counts.filtered.Add(1)
+	case transforms.IsFatal(err) || l.execution.ctx.Err() != nil:
+		return err
+	default:
+		l.reject(out, transforms.AsRejected(r, err))
+		r.Event().Release()
+	}
+	return nil
+}
+
+// emitAccumulated sends on what the aggregation has finished.
+func (l *live) emitAccumulated(out ports) error {
+	began := time.Now()
+	l.writing.Lock()
+	defer l.writing.Unlock()
+	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	return l.accumulator.Flush(l.execution.ctx, func(port string, r *data.Record) {
+		l.send(out, l.port(port), r)
+		r.Event().Release()
+	})
+}
+
 // Drain asks a stream to end: no more events are taken, and the pipeline is done
 // when those in flight were seen to. It may be called at any time and more than
 // once.
@@ -229,6 +296,8 @@ func (e *Execution) openStreams() error {
 			if !e.NoSinks {
 				l.writer, err = impl.OpenStream(e.ctx, l.run())
 			}
+		case transforms.StreamCombiner:
+			l.accumulator, err = impl.OpenStream(e.ctx, l.run())
 		case transforms.Unbounded:
 			if l.subscription, err = impl.Subscribe(e.ctx, l.run()); err == nil {
 				e.source.Store(l)
@@ -250,6 +319,11 @@ func (e *Execution) finishStreams(ctx context.Context) error {
 			if err := writer.Close(ctx); err != nil {
 				return &NodeError{Node: n.Name, Err: err}
 			}
+		}
+	}
+	for _, n := range e.plan.Nodes { // they know by now which of their results are stored
+		if err := e.nodes[n.Name].closeAccumulator(); err != nil {
+			return &NodeError{Node: n.Name, Err: err}
 		}
 	}
 	node, s := e.Subscription()
@@ -277,8 +351,18 @@ func (l *live) closeStreams() error {
 		}
 		l.writer = nil
 	}
+	errs = append(errs, l.closeAccumulator())
 	if l.subscription != nil {
 		errs = append(errs, l.subscription.Close())
 	}
 	return errors.Join(errs...)
+}
+
+func (l *live) closeAccumulator() error {
+	if l.accumulator == nil {
+		return nil
+	}
+	accumulator := l.accumulator
+	l.accumulator = nil
+	return accumulator.Close()
 }

@@ -107,6 +107,7 @@ type Sink interface {
 type Run struct {
 	ID         string            // unique to the run
 	Graph      string            // name of the graph
+	Node       string            // name of the node
 	State      string            // folder for what outlives the run
 	Dry        bool              // nothing is to be written, or paid for
 	Schema     *data.Schema      // of the node's input
@@ -234,6 +235,33 @@ type StreamSink interface {
 type Holder interface {
 	// Holds is the most rows it keeps back, and the field that says so.
 	Holds() (rows int, field string)
+}
+
+// StreamCombiner is an aggregation that may stand behind an unbounded source: it keeps
+// rows over many bundles and emits what it makes of them later.
+type StreamCombiner interface {
+	Node
+	// OpenStream is called once, before anything runs.
+	OpenStream(ctx context.Context, run Run) (StreamAccumulator, error)
+}
+
+// StreamAccumulator collects the rows of a stream, called by one goroutine at a time.
+// What it emits of several rows is under an event of its own (data.NewEvent), held once
+// for the engine and settled when it is stored. Until then it is emitted again in the
+// next run, should this one fail.
+type StreamAccumulator interface {
+	// Begin is called before the first record of a bundle, once for each branch that
+	// leads to the node.
+	Begin()
+	// Add takes a record. id is the same when it comes again after a failure. stored
+	// is called once the record is durable, or was emitted as it is. An error refuses
+	// the row, or ends the run if it is [Fatal].
+	Add(ctx context.Context, id string, r *data.Record, stored func(), emit Emit) error
+	// Flush is called after the last record that comes by a branch in a bundle, and
+	// in bundles without records too. An error ends the run.
+	Flush(ctx context.Context, emit Emit) error
+	// Close ends the accumulator.
+	Close() error
 }
 
 // Capacious is an Unbounded that has a bound on the events under way at a time.

@@ -239,6 +239,12 @@ func (g *groups) Merge(other []byte) error {
 	return nil
 }
 
+// absorb adds what other groups of the same plan collected.
+func (g *groups) absorb(other *groups) error {
+	b, err := other.Marshal()
+	return errors.Join(err, g.Merge(b))
+}
+
 // sorted are the groups by their values.
 func (g *groups) sorted() []*group {
 	keys := make([]string, 0, len(g.byKey))

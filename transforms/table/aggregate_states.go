@@ -276,6 +276,17 @@ func (d *stateDecoder) uvarint() uint64 {
 	return x
 }
 
+func (d *stateDecoder) varint() int64 {
+	x := d.uvarint()
+	return int64(x>>1) ^ -int64(x&1) // as encoding/binary has it
+}
+
+// bytes reads a length and as many bytes, which the caller must not keep.
+func (d *stateDecoder) bytes() []byte {
+	n := d.uvarint()
+	return d.take(int(min(n, uint64(len(d.b)+1))))
+}
+
 func (d *stateDecoder) uint64() uint64 {
 	if b := d.take(8); b != nil {
 		return binary.LittleEndian.Uint64(b)
