@@ -198,7 +198,7 @@ func (f *accumulateFn) StartBundle(_ context.Context, _, _, _, _ emitter) {
 	f.seen = map[string]int{}
 	f.live.writing.Lock()
 	defer f.live.writing.Unlock()
-	f.live.accumulator.Begin()
+	f.live.accumulator.Begin(f.live.execution.ordered())
 }
 
 func (f *accumulateFn) ProcessElement(_ context.Context, r *data.Record, p0, p1, p2, p3 emitter) error {
@@ -274,6 +274,12 @@ func (e *Execution) Events() transforms.EventCounts {
 		return s.Counts()
 	}
 	return transforms.EventCounts{}
+}
+
+// ordered reports whether events come in the order of the stream from now on.
+func (e *Execution) ordered() bool {
+	_, s := e.Subscription()
+	return s == nil || s.Ordered(e.ctx)
 }
 
 // Subscription is the stream's source and its name; nil before it is connected and

@@ -186,6 +186,10 @@ type Subscription interface {
 	// that of an event that cannot be read, which goes to reject. An error ends the
 	// run.
 	Next(ctx context.Context, emit func(*data.Record), reject func(*Rejected)) error
+	// Ordered reports whether events come in the order of the stream from now on: not
+	// while one that a process took before it died is still to come again. It is
+	// called by the goroutine that calls Next.
+	Ordered(ctx context.Context) bool
 	// Finish sees to what is left when the last records were seen to.
 	Finish(ctx context.Context) error
 	// Counts tells what became of the events so far.
@@ -251,8 +255,8 @@ type StreamCombiner interface {
 // next run, should this one fail.
 type StreamAccumulator interface {
 	// Begin is called before the first record of a bundle, once for each branch that
-	// leads to the node.
-	Begin()
+	// leads to the node. ordered is what the subscription says of the events to come.
+	Begin(ordered bool)
 	// Add takes a record. id is the same when it comes again after a failure. stored
 	// is called once the record is durable, or was emitted as it is. An error refuses
 	// the row, or ends the run if it is [Fatal].

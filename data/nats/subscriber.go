@@ -72,6 +72,9 @@ type Subscriber struct {
 	received, redelivered, acknowledged, deadLetters atomic.Int64
 	latency                                          latencies
 
+	earlier uint64    // last message that an earlier process had taken, while one of them is not settled
+	asked   time.Time // whether all are
+
 	ahead chan fetched // the next batch, if it was asked for; holds one
 	apart []*Message   // redelivered, to be tried alone
 
@@ -103,6 +106,9 @@ func (c *Conn) Subscribe(ctx context.Context, config Consumer, state string) (*S
 		return nil, err
 	}
 	info := s.consumer.CachedInfo()
+	if info.NumAckPending > 0 {
+		s.earlier = info.Delivered.Stream
+	}
 	s.epoch = strconv.FormatInt(stream.CachedInfo().Created.UnixMilli(), 36) // the consumer's changes when the server starts
 	if s.dead, err = c.deadLetters(ctx, config); err != nil {
 		return nil, err
@@ -247,6 +253,21 @@ func (s *Subscriber) takeAhead(ctx context.Context, take func(*Message)) error {
 		take(d.Message)
 	}
 	return batch.err
+}
+
+// Ordered reports whether messages come in the order of the stream from now on: not
+// while one that an earlier process had taken is still to come again. It is called by
+// the goroutine that calls Next.
+func (s *Subscriber) Ordered(ctx context.Context) bool {
+	if s.earlier == 0 || time.Since(s.asked) < lossWait {
+		return s.earlier == 0
+	}
+	s.asked = time.Now()
+	state, err := s.State(ctx)
+	if err == nil && (state.Pending == 0 || state.Floor >= s.earlier) {
+		s.earlier = 0
+	}
+	return s.earlier == 0
 }
 
 // giveBack returns the messages that were fetched and not handed on.

@@ -3,6 +3,7 @@ package examples_test
 
 import (
 	"encoding/csv"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math"
@@ -365,6 +366,26 @@ func TestStreamDetect(t *testing.T) {
 	}
 	if n := counts["answer"].In; n == 0 || len(ids) != int(n) || client.Count("SCORES") != uint64(n) {
 		t.Errorf("%d answers to %d texts, %d in the stream", len(ids), n, client.Count("SCORES"))
+	}
+}
+
+// The watching graph counts every answer in a window.
+func TestWatchScores(t *testing.T) {
+	url := natstest.Serve(t, natstest.Options{})
+	client := natstest.Dial(t, url)
+	client.Make("SCORES", "scores.>")
+	const answers = 7
+	for i := range answers {
+		client.Publish("scores.text", "", fmt.Appendf(nil, `{"id": "%d", "log_likelihood": -%d.5, "lastde": 2, "fast_detect_gpt": 1}`, i, i), nil)
+	}
+	inRoot(t)
+	counts := runWith(t, "stream-detect/watch.cue", map[string]string{"nats": url}, answers)
+	if c := counts["minute"]; c.In != answers || c.Passed != answers {
+		t.Errorf("%+v", c)
+	}
+	// The windows are open still: they are in the work folder, for the next run.
+	if n := client.Count("MINUTES"); n != 0 {
+		t.Errorf("%d windows were published before their end", n)
 	}
 }
 

@@ -139,6 +139,7 @@ func (s *subscription) settle(n int64, refusals []data.Refusal) {
 	s.journal.settled++
 }
 
+func (s *subscription) Ordered(context.Context) bool { return true }
 func (s *subscription) Finish(context.Context) error { return nil }
 func (s *subscription) Close() error                 { return nil }
 func (s *subscription) Latency() transforms.Latency  { return transforms.Latency{} }

@@ -297,6 +297,9 @@ func (s *subscription) id(r *data.Record) (data.ID, error) {
 	return data.KeyID(string(data.AppendText(nil, key, s.shape.schema.Field(s.shape.key).Type))), nil
 }
 
+// Ordered implements transforms.Subscription.
+func (s *subscription) Ordered(ctx context.Context) bool { return s.subscriber.Ordered(ctx) }
+
 // Finish implements transforms.Subscription.
 func (s *subscription) Finish(ctx context.Context) error { return s.subscriber.Finish(ctx) }
 

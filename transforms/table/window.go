@@ -31,7 +31,8 @@ const maxOverlap = 1000
 // which end when a group has had no row for Gap. Groups and functions are those of
 // [AggregateConfig].
 //
-// The stream's time is that of the newest row that came in an earlier bundle. A window
+// The stream's time is that of the newest row that came in an earlier bundle; it stands
+// still while events of a process that died are still to come again. A window
 // is over when the stream's time has passed its end by Lateness: its rows are emitted
 // then, and a row that comes after that is late. With Idle the stream's time goes on
 // with the clock when no row has come for so long. A row whose time is more than Ahead

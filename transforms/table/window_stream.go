@@ -71,8 +71,12 @@ func (w *windows) newGroups() *groups {
 	return &groups{plan: w.plan.aggregation, byKey: map[string]*group{}}
 }
 
-// Begin implements transforms.StreamAccumulator.
-func (w *windows) Begin() {
+// Begin implements transforms.StreamAccumulator. Time stands still while events of an
+// earlier process may come that are older than those behind them.
+func (w *windows) Begin(ordered bool) {
+	if !ordered {
+		return
+	}
 	w.time = max(w.time, w.newest)
 	if idle, quiet := w.config.Idle.Duration, w.now().Sub(w.arrival); idle > 0 && quiet > idle && w.newest != never {
 		w.time = max(w.time, w.newest+quiet.Microseconds())

@@ -39,7 +39,7 @@ type stream struct {
 	windows *windows
 	events  map[int]bool      // rows whose events were let go
 	results map[string]string // by the name of their event; a store knows those it has
-	held    []func() // store results that are kept back
+	held    []func()          // store results that are kept back
 	late    []int
 }
 
@@ -89,7 +89,7 @@ func (s *stream) bundle(rows map[int]reading, hold bool) {
 		store()
 	}
 	s.held = nil
-	s.windows.Begin()
+	s.windows.Begin(true)
 	for _, n := range slices.Sorted(maps.Keys(rows)) {
 		err := s.windows.Add(context.Background(), fmt.Sprint("S:", n), record(n, rows[n]), func() { s.events[n] = true },
 			func(port string, r *data.Record) {
@@ -229,7 +229,7 @@ func TestWindowsAreExact(t *testing.T) {
 						s.bundle(bundle, rng.IntN(3) == 0)
 						continue
 					case rng.IntN(2) == 0: // it dies before the bundle is complete
-						s.windows.Begin()
+						s.windows.Begin(true)
 						for n, r := range bundle {
 							if err := s.windows.Add(context.Background(), fmt.Sprint("S:", n), record(n, r), func() {}, nil); err != nil {
 								t.Fatal(err)
@@ -320,6 +320,22 @@ func TestLateForOneWindow(t *testing.T) {
 	s.windows.Close()
 }
 
+// While events may come in another order no window ends.
+func TestWindowsWaitForEarlierEvents(t *testing.T) {
+	s := &stream{t: t, events: map[int]bool{}, results: map[string]string{}}
+	s.open(map[string]any{"size": "10s"}, t.TempDir())
+	s.bundle(map[int]reading{1: {100, "a", 1}}, false)
+	s.windows.Begin(false)
+	if s.windows.time != never {
+		t.Errorf("time went on to %d", s.windows.time)
+	}
+	s.bundle(nil, false)
+	if s.windows.time != 100e6 {
+		t.Errorf("time is %d, want 100 s", s.windows.time)
+	}
+	s.windows.Close()
+}
+
 // With idle the last windows end though no row comes.
 func TestIdle(t *testing.T) {
 	s := &stream{t: t, events: map[int]bool{}, results: map[string]string{}}
@@ -343,7 +359,7 @@ func TestWindowRejects(t *testing.T) {
 	s := &stream{t: t, events: map[int]bool{}, results: map[string]string{}}
 	s.open(map[string]any{"size": "10s"}, t.TempDir())
 	defer s.windows.Close()
-	s.windows.Begin()
+	s.windows.Begin(true)
 	ahead := record(0, reading{float64(time.Now().Add(2 * time.Hour).Unix()), "a", 1})
 	null := record(1, reading{})
 	null.Values[0] = data.Value{}
