@@ -21,7 +21,7 @@ func planLoaded(g *specs.Graph, ds specs.Diagnostics) (*Plan, specs.Diagnostics)
 	if g == nil || !all {
 		return nil, ds
 	}
-	p, more := newPlan(g, flawed)
+	p, more := newPlan(g, flawed, nil)
 	ds = append(ds, more...).Sorted()
 	if ds.Failed() {
 		return nil, ds
@@ -34,7 +34,7 @@ func planLoaded(g *specs.Graph, ds specs.Diagnostics) (*Plan, specs.Diagnostics)
 func flawedNodes(ds specs.Diagnostics) (flawed map[string]bool, all bool) {
 	flawed = map[string]bool{}
 	for _, d := range ds {
-		if d.Warning() {
+		if d.Warning() || d.Path == "tests" || strings.HasPrefix(d.Path, "tests.") {
 			continue
 		}
 		name, ok := nodeOf(d.Path)

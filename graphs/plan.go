@@ -48,16 +48,18 @@ type PlanInput struct {
 // NewPlan checks a graph beyond its schema: cycles, columns and their types,
 // expressions, outputs that collide. It opens the heads of input files, for
 // their columns, and reads no rows. Warnings come with a plan, mistakes without.
-func NewPlan(g *specs.Graph) (*Plan, specs.Diagnostics) { return newPlan(g, nil) }
+func NewPlan(g *specs.Graph) (*Plan, specs.Diagnostics) { return newPlan(g, nil, nil) }
+
+// NewPlanWith is NewPlan with kinds of its own for some of the nodes, by their names,
+// such as those that stand in for others in a test.
+func NewPlanWith(g *specs.Graph, kinds map[string]transforms.Kind) (*Plan, specs.Diagnostics) {
+	return newPlan(g, nil, kinds)
+}
 
 // newPlan plans a graph without its flawed nodes, whose faults are known.
-func newPlan(g *specs.Graph, flawed map[string]bool) (*Plan, specs.Diagnostics) {
-	p := &planner{graph: g, flawed: flawed, nodes: map[string]*PlanNode{}}
-	p.construct()
-	order := p.sort()
-	for _, n := range order {
-		p.connect(n)
-	}
+func newPlan(g *specs.Graph, flawed map[string]bool, kinds map[string]transforms.Kind) (*Plan, specs.Diagnostics) {
+	p := &planner{graph: g, flawed: flawed, kinds: kinds, nodes: map[string]*PlanNode{}}
+	order := p.connectAll()
 	p.checkHeld()
 	p.checkOutputs()
 	p.checkSources()
@@ -69,6 +71,29 @@ func newPlan(g *specs.Graph, flawed map[string]bool) (*Plan, specs.Diagnostics) 
 		return nil, ds
 	}
 	return &Plan{Graph: g, Nodes: order}, ds
+}
+
+// Columns are the schemas at the output ports of a graph's nodes, as far as they are
+// known in spite of mistakes.
+func Columns(g *specs.Graph) map[PortRef]*data.Schema {
+	p := &planner{graph: g, nodes: map[string]*PlanNode{}}
+	known := map[PortRef]*data.Schema{}
+	for _, n := range p.connectAll() {
+		for _, port := range n.Outputs {
+			known[PortRef{Node: n.Name, Port: port.Name}] = port.Schema
+		}
+	}
+	return known
+}
+
+// connectAll makes the nodes and gives them their columns, in order.
+func (p *planner) connectAll() []*PlanNode {
+	p.construct()
+	order := p.sort()
+	for _, n := range order {
+		p.connect(n)
+	}
+	return order
 }
 
 // Stream reports whether the graph runs until it is stopped.
@@ -171,7 +196,8 @@ func (n *PlanNode) Role() string {
 // planner makes a plan and collects what is wrong.
 type planner struct {
 	graph       *specs.Graph
-	flawed      map[string]bool // nodes to leave out
+	flawed      map[string]bool            // nodes to leave out
+	kinds       map[string]transforms.Kind // of nodes that have one of their own
 	nodes       map[string]*PlanNode
 	endless     string // the node that takes events, if there is one
 	diagnostics specs.Diagnostics
@@ -196,7 +222,10 @@ func (p *planner) construct() {
 		if p.flawed[n.Name] {
 			continue
 		}
-		kind, ok := transforms.Lookup(n.Node.Kind)
+		kind, ok := p.kinds[n.Name]
+		if !ok {
+			kind, ok = transforms.Lookup(n.Node.Kind)
+		}
 		if !ok {
 			p.report(n.Node, n.Pos, "", specs.CodeKind, fmt.Sprintf("no kind named %s in this program", n.Node.Kind), "")
 			continue

@@ -1,10 +1,13 @@
 package runners
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"penstock.dev/data"
 	"penstock.dev/graphs"
@@ -22,37 +25,67 @@ func Preview(ctx context.Context, plan *graphs.Plan, node string, n int, o Optio
 		return nil, fmt.Errorf("graph %s: a preview of a stream would take its events (preview a graph with a file in its place)", plan.Graph.Name)
 	}
 	ports := previewPorts(part, node)
-	work, err := os.MkdirTemp("", "penstock-preview-*")
-	if err != nil {
-		return nil, err
-	}
-	defer os.RemoveAll(work)
-	initBeam(o.Log)
 	enough, stop := context.WithCancel(ctx)
 	defer stop()
-	e, err := graphs.NewExecution(enough, part, graphs.Options{
-		ID: filepath.Base(work), Work: work, Limit: o.Limit, KeepSamples: n, NoSinks: true,
-		Sampled: func(p graphs.PortRef) {
-			if p == ports[0] {
-				stop()
-			}
-		},
-	})
-	if err != nil {
-		return nil, err
-	}
-	defer e.Close()
-	if err = e.Open(); err == nil {
-		err = runPipeline(enough, e, part.Graph.Name)
-	}
 	samples := map[graphs.PortRef][]*data.Record{}
-	for _, p := range ports {
-		samples[p] = e.Samples(p)
-	}
+	err = rehearse(enough, part, o, graphs.Options{KeepSamples: n, Sampled: func(p graphs.PortRef) {
+		if p == ports[0] {
+			stop()
+		}
+	}}, func(e *graphs.Execution) {
+		for _, p := range ports {
+			samples[p] = e.Samples(p)
+		}
+	})
 	if len(samples[ports[0]]) >= n && ctx.Err() == nil {
 		return samples, nil // it was stopped because it had enough
 	}
 	return samples, interrupted(ctx, err)
+}
+
+// Collection is what a run gave that wrote nothing.
+type Collection struct {
+	Records map[graphs.PortRef][]*data.Record // that left an output port, by Order
+	Counts  []graphs.NodeCounts
+}
+
+// Collect runs a plan and keeps all records in memory in place of writing any.
+func Collect(ctx context.Context, plan *graphs.Plan, o Options) (*Collection, error) {
+	c := &Collection{Records: map[graphs.PortRef][]*data.Record{}}
+	err := rehearse(ctx, plan, o, graphs.Options{KeepSamples: math.MaxInt}, func(e *graphs.Execution) {
+		for _, n := range plan.Nodes {
+			for _, port := range n.Kind.Outputs {
+				ref := graphs.PortRef{Node: n.Name, Port: port}
+				records := e.Samples(ref)
+				slices.SortStableFunc(records, func(a, b *data.Record) int { return cmp.Compare(a.Order, b.Order) })
+				c.Records[ref] = records
+			}
+		}
+		c.Counts = e.Counts()
+	})
+	return c, interrupted(ctx, err)
+}
+
+// rehearse runs a plan that writes nothing, and hands on the execution when it has
+// ended, for better or worse.
+func rehearse(ctx context.Context, plan *graphs.Plan, o Options, x graphs.Options, then func(*graphs.Execution)) error {
+	work, err := os.MkdirTemp("", "penstock-*")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(work)
+	initBeam(o.Log)
+	x.ID, x.Work, x.Limit, x.NoSinks = filepath.Base(work), work, o.Limit, true
+	e, err := graphs.NewExecution(ctx, plan, x)
+	if err != nil {
+		return err
+	}
+	defer e.Close()
+	if err = e.Open(); err == nil {
+		err = runPipeline(ctx, e, plan.Graph.Name)
+	}
+	then(e)
+	return err
 }
 
 // previewPorts are the ports whose rows a preview of the node shows.

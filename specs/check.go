@@ -48,6 +48,7 @@ func (l *loader) check() *Graph {
 	}
 	c.settings(root, g)
 	c.nodes(root.LookupPath(nodesPath), g)
+	c.tests(g)
 	return g
 }
 

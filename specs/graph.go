@@ -15,6 +15,7 @@ type Graph struct {
 	Mode       string // "batch" or "stream"
 	Run        Run
 	Nodes      []Node   // in the order of the file
+	Tests      []Test   // in the order of the file
 	Source     []byte   // text of the author's files, for provenance
 	Files      []string // the author's files
 }

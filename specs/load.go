@@ -22,6 +22,8 @@ type Options struct {
 	Tags map[string]string
 	// Dir is the folder a relative path starts from; "" is the working folder.
 	Dir string
+	// Tests reads the graph's test files too: graph_test.cue for graph.cue.
+	Tests bool
 }
 
 // Load reads a graph and checks it against the schema. The path names a file
@@ -34,6 +36,9 @@ type Options struct {
 // nil if nothing could be read.
 func Load(path string, o Options) (*Graph, Diagnostics) {
 	src, d := locate(path, o.Dir)
+	if d == nil && o.Tests {
+		d = src.addTests()
+	}
 	if d != nil {
 		return nil, Diagnostics{*d}
 	}
@@ -99,6 +104,7 @@ func (l *loader) loadInstance() bool {
 	cfg := &load.Config{
 		Dir:       l.dir,
 		Package:   l.pkg,
+		Tests:     l.tests,
 		Tags:      l.tagArguments(),
 		Env:       append(os.Environ(), "CUE_REGISTRY=none"),
 		Overlay:   l.overlay(),
@@ -107,18 +113,22 @@ func (l *loader) loadInstance() bool {
 	if l.moduleRoot != "" {
 		cfg.ModuleRoot = l.moduleRoot
 	}
-	instances := load.Instances([]string{l.argument()}, cfg)
+	instances := load.Instances(l.arguments(), cfg)
 	l.instance = instances[0]
 	l.reportCUE(l.instance.Err)
 	return l.instance.Err == nil
 }
 
-// argument is what the CUE loader is asked for.
-func (l *loader) argument() string {
+// arguments are what the CUE loader is asked for.
+func (l *loader) arguments() []string {
 	if l.pkg != "" {
-		return "."
+		return []string{"."}
 	}
-	return cueName(l.files[0])
+	var names []string
+	for _, file := range l.files {
+		names = append(names, cueName(file))
+	}
+	return names
 }
 
 // cueName is the name under which the CUE loader sees a file: JSON and YAML

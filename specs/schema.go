@@ -97,6 +97,7 @@ type catalogue struct {
 	kinds  []*kind // in the order of files and definitions
 	byName map[string]*kind
 	graph  []*field
+	tests  *fieldType
 	names  []string          // of all definitions, without #
 	docs   map[string]string // of all definitions
 }
@@ -174,6 +175,9 @@ func (b *builder) catalogue() (*catalogue, error) {
 		return nil, fmt.Errorf("#Graph: %w", err)
 	}
 	c.graph = graph.fields
+	if c.tests, err = b.compile(b.definitions["Tests"].expr); err != nil {
+		return nil, fmt.Errorf("#Tests: %w", err)
+	}
 	return c, nil
 }
 

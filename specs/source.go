@@ -23,6 +23,7 @@ type source struct {
 	text       map[string][]byte // by absolute name
 	pkg        string            // CUE package to load as a whole; "" for one file
 	moduleRoot string            // folder above that holds cue.mod/module.cue; "" for none
+	tests      bool              // test files are among them
 }
 
 // maxText is the size above which a file is not taken for a graph, in bytes.

@@ -342,6 +342,11 @@ type Rehearsed interface {
 	Rehearsal() string // text of several lines
 }
 
+// Remote is a node that may ask a server while it runs.
+type Remote interface {
+	Server() string // its address; empty if none is asked
+}
+
 // Modelled is a node that uses models; their hashes are part of provenance.
 type Modelled interface {
 	Models() []ModelUse

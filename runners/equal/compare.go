@@ -6,11 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"slices"
 	"strconv"
 
+	"penstock.dev/data/jsonl"
 	"penstock.dev/runners"
 )
 
@@ -94,7 +94,7 @@ func (s *Sink) compare(batch, stream map[string]row, tolerance float64) {
 		}
 		for _, column := range slices.Sorted(maps.Keys(batch[name])) {
 			a, b := batch[name][column], other[column]
-			d := distance(a, b)
+			d := jsonl.Distance(a, b)
 			if d > s.Largest {
 				s.Largest, s.Column, s.Row = d, column, name
 			}
@@ -109,48 +109,6 @@ func (s *Sink) compare(batch, stream map[string]row, tolerance float64) {
 			differ("row %s: not in the batch", name)
 		}
 	}
-}
-
-// distance of two values of JSON: 0 if they are the same, of numbers their
-// difference, relative to the first if that is above 1, infinite otherwise.
-func distance(a, b any) float64 {
-	switch x := a.(type) {
-	case json.Number:
-		y, ok := b.(json.Number)
-		if x == y {
-			return 0
-		}
-		f, err := x.Float64()
-		g, err2 := y.Float64()
-		if !ok || err != nil || err2 != nil {
-			return math.Inf(1)
-		}
-		return math.Abs(f-g) / max(1, math.Abs(f))
-	case []any:
-		y, ok := b.([]any)
-		if !ok || len(x) != len(y) {
-			return math.Inf(1)
-		}
-		most := 0.0
-		for i := range x {
-			most = max(most, distance(x[i], y[i]))
-		}
-		return most
-	case map[string]any:
-		y, ok := b.(map[string]any)
-		if !ok || len(x) != len(y) {
-			return math.Inf(1)
-		}
-		most := 0.0
-		for name := range x {
-			most = max(most, distance(x[name], y[name]))
-		}
-		return most
-	}
-	if a == b {
-		return 0
-	}
-	return math.Inf(1)
 }
 
 // compareCounts lists the nodes between source and sinks that had other numbers of

@@ -66,7 +66,8 @@ func checkCommand() *cobra.Command {
 		Short: "Check graphs without running them",
 		Long: `Check reads graphs and reports every mistake at once, one line each:
 file:line:col: path: message (hint) [code]. Inputs are opened for their columns;
-no row is read and no model is loaded. "penstock explain CODE" says more.`,
+no row is read and no model is loaded. Tests beside a graph are checked with it.
+"penstock explain CODE" says more.`,
 		Example: `  penstock check graphs/examples/detect-text
   penstock check --json pipeline.cue
   penstock check --watch pipeline.cue`,
@@ -102,7 +103,7 @@ no row is read and no model is loaded. "penstock explain CODE" says more.`,
 func checkGraphs(paths []string, values map[string]string) specs.Diagnostics {
 	all := specs.Diagnostics{}
 	for _, path := range paths {
-		_, ds := graphs.Load(path, specs.Options{Tags: values})
+		_, ds := graphs.Load(path, specs.Options{Tags: values, Tests: true})
 		all = append(all, ds...)
 	}
 	return all

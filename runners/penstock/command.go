@@ -30,7 +30,7 @@ func newCommand() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(
-		checkCommand(), runCommand(), previewCommand(), graphCommand(),
+		checkCommand(), testCommand(), runCommand(), previewCommand(), graphCommand(),
 		nodesCommand(), explainCommand(), initCommand(),
 		inspectCommand(), modelsCommand(), calibrateCommand(), serveCommand(), retryCommand(), equalCommand(), tapCommand(), versionCommand(),
 	)

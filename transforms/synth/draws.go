@@ -67,6 +67,14 @@ func (d *draws) Open(ctx context.Context, run transforms.Run) error {
 // Close implements transforms.Closer.
 func (d *draws) Close() error { return d.close() }
 
+// Server implements transforms.Remote.
+func (d *draws) Server() string {
+	if d.config.remote() && !d.parseOnly {
+		return d.config.URL
+	}
+	return ""
+}
+
 // Window implements transforms.Windowed: enough rows to keep every request busy while
 // the oldest row waits for another attempt.
 func (d *draws) Window() int {
