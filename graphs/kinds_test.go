@@ -10,6 +10,7 @@ import (
 	"penstock.dev/transforms"
 	_ "penstock.dev/transforms/degrade"
 	_ "penstock.dev/transforms/detect"
+	_ "penstock.dev/transforms/distill"
 	_ "penstock.dev/transforms/embed"
 	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"

@@ -16,7 +16,9 @@ import (
 func (c *checker) inputs(node cue.Value, at place, f *field) []Input {
 	v := node.LookupPath(cue.MakePath(cue.Str(f.name)))
 	if !v.Exists() {
-		c.missing(at, f)
+		if f.required {
+			c.missing(at, f)
+		}
 		return nil
 	}
 	here := c.child(at, cue.Str(f.name), v)

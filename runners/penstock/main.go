@@ -15,6 +15,7 @@ import (
 
 	_ "penstock.dev/transforms/degrade" // each import registers the kinds of a family
 	_ "penstock.dev/transforms/detect"
+	_ "penstock.dev/transforms/distill"
 	_ "penstock.dev/transforms/embed"
 	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"
