@@ -8,6 +8,7 @@ import (
 
 	"penstock.dev/specs"
 	"penstock.dev/transforms"
+	_ "penstock.dev/transforms/cluster"
 	_ "penstock.dev/transforms/degrade"
 	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/distill"

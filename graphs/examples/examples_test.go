@@ -20,6 +20,7 @@ import (
 	"penstock.dev/graphs"
 	"penstock.dev/runners"
 	"penstock.dev/specs"
+	_ "penstock.dev/transforms/cluster"
 	_ "penstock.dev/transforms/degrade"
 	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/distill"

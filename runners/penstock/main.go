@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	_ "penstock.dev/transforms/cluster"
 	_ "penstock.dev/transforms/degrade" // each import registers the kinds of a family
 	_ "penstock.dev/transforms/detect"
 	_ "penstock.dev/transforms/distill"

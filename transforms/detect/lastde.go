@@ -2,11 +2,9 @@ package detect
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 	"unicode/utf8"
 
 	"penstock.dev/data"
@@ -26,18 +24,18 @@ func init() {
 
 // LastdeConfig configures the kind Lastde; see specs.#Lastde.
 type LastdeConfig struct {
-	Column      string           `json:"column"`
-	Model       string           `json:"model"`
-	Scores      []string         `json:"scores"`
-	Lastde      multiscale       `json:"lastde"`
-	LastdePP    multiscale       `json:"lastdePP"`
-	Precision   models.Precision `json:"precision"`
-	Window      int              `json:"window"`    // tokens, 0 for the model's context
-	MinTokens   int              `json:"minTokens"` // fewer reject a text
-	MaxTokens   int              `json:"maxTokens"` // more reject a text
-	Seed        int64            `json:"seed"`
-	BatchTokens int              `json:"batchTokens"`
-	MaxWait     wait             `json:"maxWait"`
+	Column      string              `json:"column"`
+	Model       string              `json:"model"`
+	Scores      []string            `json:"scores"`
+	Lastde      multiscale          `json:"lastde"`
+	LastdePP    multiscale          `json:"lastdePP"`
+	Precision   models.Precision    `json:"precision"`
+	Window      int                 `json:"window"`    // tokens, 0 for the model's context
+	MinTokens   int                 `json:"minTokens"` // fewer reject a text
+	MaxTokens   int                 `json:"maxTokens"` // more reject a text
+	Seed        int64               `json:"seed"`
+	BatchTokens int                 `json:"batchTokens"`
+	MaxWait     transforms.Duration `json:"maxWait"`
 }
 
 // multiscale is lastde.Params as a graph writes them; Samples is Lastde++'s alone.
@@ -60,19 +58,6 @@ func (m multiscale) params() (lastde.Params, error) {
 	}
 	p := lastde.Params{S: m.S, Epsilon: m.Epsilon, Scales: m.Scales, Aggregate: a}
 	return p, p.Validate()
-}
-
-// wait is a duration as a graph writes it: "20ms".
-type wait struct{ time.Duration }
-
-func (w *wait) UnmarshalJSON(b []byte) error {
-	var s string
-	if err := json.Unmarshal(b, &s); err != nil {
-		return err
-	}
-	var err error
-	w.Duration, err = time.ParseDuration(s)
-	return err
 }
 
 // Lastde scores texts: see [LastdeConfig]. Its columns are those of its scores,

@@ -30,17 +30,17 @@ func init() {
 
 // PerturbationConfig configures the kinds RIGID and MINDER; see specs.#RIGID.
 type PerturbationConfig struct {
-	Column       string  `json:"column"`
-	Model        string  `json:"model"`
-	Noise        float64 `json:"noise"`
-	Draws        int     `json:"draws"`
-	Size         int     `json:"size"`
-	Resize       string  `json:"resize"`
-	Positions    string  `json:"positions"`
-	Blur         float64 `json:"blur"` // MINDER
-	Seed         int64   `json:"seed"`
-	BatchPatches int     `json:"batchPatches"`
-	MaxWait      wait    `json:"maxWait"`
+	Column       string              `json:"column"`
+	Model        string              `json:"model"`
+	Noise        float64             `json:"noise"`
+	Draws        int                 `json:"draws"`
+	Size         int                 `json:"size"`
+	Resize       string              `json:"resize"`
+	Positions    string              `json:"positions"`
+	Blur         float64             `json:"blur"` // MINDER
+	Seed         int64               `json:"seed"`
+	BatchPatches int                 `json:"batchPatches"`
+	MaxWait      transforms.Duration `json:"maxWait"`
 }
 
 // Perturbation scores images by how far an encoder's feature moves when the image is

@@ -2,11 +2,9 @@ package embed
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
-	"time"
 	"unicode/utf8"
 
 	"penstock.dev/data"
@@ -30,30 +28,18 @@ func init() {
 
 // Config configures the kind Embed; see specs.#Embed.
 type Config struct {
-	Column      string           `json:"column"`
-	Model       string           `json:"model"`
-	As          string           `json:"as"`        // the new column
-	Pooling     string           `json:"pooling"`   // of texts
-	Normalise   bool             `json:"normalise"` // to unit length
-	Long        string           `json:"long"`      // what becomes of a text beyond the model's context: "reject" or "cut"
-	Size        int              `json:"size"`      // of images, pixels
-	Resize      string           `json:"resize"`
-	Positions   string           `json:"positions"`
-	Precision   models.Precision `json:"precision"`
-	BatchTokens int              `json:"batchTokens"`
-	MaxWait     wait             `json:"maxWait"`
-}
-
-// wait is a duration as a graph writes it: "20ms".
-type wait struct{ time.Duration }
-
-func (w *wait) UnmarshalJSON(b []byte) error {
-	var s string
-	err := json.Unmarshal(b, &s)
-	if err == nil {
-		w.Duration, err = time.ParseDuration(s)
-	}
-	return err
+	Column      string              `json:"column"`
+	Model       string              `json:"model"`
+	As          string              `json:"as"`        // the new column
+	Pooling     string              `json:"pooling"`   // of texts
+	Normalise   bool                `json:"normalise"` // to unit length
+	Long        string              `json:"long"`      // what becomes of a text beyond the model's context: "reject" or "cut"
+	Size        int                 `json:"size"`      // of images, pixels
+	Resize      string              `json:"resize"`
+	Positions   string              `json:"positions"`
+	Precision   models.Precision    `json:"precision"`
+	BatchTokens int                 `json:"batchTokens"`
+	MaxWait     transforms.Duration `json:"maxWait"`
 }
 
 // Embed adds a vector to every row: of a text by a text encoder, of an image (a
