@@ -8,10 +8,11 @@ CACHE  := $(or $(PENSTOCK_CACHE),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 MODEL  := $(CACHE)/models/smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
 MINILM := $(CACHE)/models/minilm/model.safetensors
 PLUGIN := $(CACHE)/plugins/pjrt-cpu-2026.6.23/libpjrt_cpu.so
+FLINK  := $(CACHE)/flink
 PYTHON ?= python3
 OUT    ?= out
 
-.PHONY: build xla demo model models test test-long bench lint clean
+.PHONY: build xla demo model models flink test test-long flink-test bench lint clean
 
 build: ## the command, in bin/penstock
 	go build -trimpath -ldflags "-s -w" -o bin/penstock ./runners/penstock
@@ -48,6 +49,23 @@ test: ## everything a change must pass; 15 minutes on two cores
 
 test-long: models ## with real models, mutated files and larger inputs
 	PENSTOCK_LONG=1 go test -timeout 150m ./...
+
+flink: $(FLINK)/flink/lib $(FLINK)/jobserver.jar ## fetch Flink 1.19.3 by pip (230 MB) and build Beam's job service for it by Maven, once
+
+$(FLINK)/flink/lib:
+	@echo "fetching Flink 1.19.3 (230 MB, Apache-2.0) into $(FLINK)"
+	@mkdir -p $(FLINK)
+	@$(PYTHON) -m pip download --quiet --no-deps --no-binary :all: -d $(FLINK) apache-flink-libraries==1.19.3
+	@tar -xzf $(FLINK)/apache?flink?libraries-1.19.3.tar.gz -C $(FLINK) && rm $(FLINK)/apache?flink?libraries-1.19.3.tar.gz
+	@rm -rf $(FLINK)/flink && mv $(FLINK)/apache?flink?libraries-1.19.3/deps $(FLINK)/flink && rm -r $(FLINK)/apache?flink?libraries-1.19.3
+
+$(FLINK)/jobserver.jar: runners/flink/jobserver/pom.xml
+	@echo "building the job service into $(FLINK)"
+	@mvn -q -B -f runners/flink/jobserver/pom.xml -Dtarget=$(FLINK)/target package
+	@cp $(FLINK)/target/jobserver.jar $@ && rm -rf $(FLINK)/target
+
+flink-test: flink ## graphs on a Flink cluster of this machine: a job manager and two task managers, of 0.5 GB each
+	PENSTOCK_FLINK=$(FLINK) go test -timeout 30m -v -run 'Flink' ./runners/penstock
 
 bench: model ## ratios against peers, each measured in one run
 	.ci/bench

@@ -14,16 +14,54 @@ import (
 // counts is what a node counts while it runs. Every row that enters a node
 // leaves it in one of three ways: in = passed + filtered + rejected.
 type counts struct {
-	expected                       atomic.Int64 // rows a source expects, 0 if unknown
-	in, passed, filtered, rejected atomic.Int64
-	worked                         atomic.Int64   // rows whose result is there, if not yet sent on
-	emitted                        []atomic.Int64 // records by output port
-	busy                           atomic.Int64   // nanoseconds with a row or more in the node's own code
+	whole                          *counts // that these are part of, nil if of none
+	expected                       counter // rows a source expects, 0 if unknown
+	in, passed, filtered, rejected counter
+	worked                         counter   // rows whose result is there, if not yet sent on
+	emitted                        []counter // records by output port
+	busy                           counter   // nanoseconds with a row or more in the node's own code
 
 	mutex   sync.Mutex
 	classes map[string]*RejectClass
 	inside  int // rows in the node's own code now
 	since   time.Time
+}
+
+// counter is a count that is part of another, if that is set.
+type counter struct {
+	n     atomic.Int64
+	whole *counter
+}
+
+// Add counts n more, for the whole too.
+func (c *counter) Add(n int64) {
+	for ; c != nil; c = c.whole {
+		c.n.Add(n)
+	}
+}
+
+// Load is the count.
+func (c *counter) Load() int64 { return c.n.Load() }
+
+// newCounts are the counts of a node with that many output ports, part of whole
+// unless that is nil.
+func newCounts(ports int, whole *counts) *counts {
+	c := &counts{whole: whole, emitted: make([]counter, ports)}
+	if whole == nil {
+		return c
+	}
+	for i, part := range c.counters() {
+		part.whole = whole.counters()[i]
+	}
+	return c
+}
+
+func (c *counts) counters() []*counter {
+	all := []*counter{&c.expected, &c.in, &c.passed, &c.filtered, &c.rejected, &c.worked}
+	for i := range c.emitted {
+		all = append(all, &c.emitted[i])
+	}
+	return all
 }
 
 // maxExamples is the number of rejected rows that are kept for each class.
@@ -44,6 +82,9 @@ type RejectExample struct{ Row, Message string }
 // at the same time count once, so that a node is never busy for longer than the
 // run.
 func (c *counts) enter() {
+	if c.whole != nil {
+		c.whole.enter()
+	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.inside == 0 {
@@ -53,9 +94,16 @@ func (c *counts) enter() {
 }
 
 func (c *counts) leave() {
+	c.worked.Add(1)
+	c.stop()
+}
+
+func (c *counts) stop() {
+	if c.whole != nil {
+		c.whole.stop()
+	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.worked.Add(1)
 	if c.inside--; c.inside == 0 {
 		c.busy.Add(int64(time.Since(c.since)))
 	}
@@ -65,25 +113,38 @@ func (c *counts) leave() {
 func (c *counts) take(began time.Time) {
 	c.in.Add(1)
 	c.passed.Add(1)
-	c.busy.Add(int64(time.Since(began)))
+	c.work(time.Since(began))
+}
+
+// work counts time in the node's own code.
+func (c *counts) work(d time.Duration) {
+	for ; c != nil; c = c.whole {
+		c.busy.Add(int64(d))
+	}
 }
 
 // reject counts what is refused by its class.
 func (c *counts) reject(r *transforms.Rejected) {
+	c.addClass(RejectClass{r.Class, 1, []RejectExample{{r.Record.ID.String(), r.Err}}})
+}
+
+func (c *counts) addClass(more RejectClass) {
+	if c.whole != nil {
+		c.whole.addClass(more)
+	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if c.classes == nil {
 		c.classes = map[string]*RejectClass{}
 	}
-	class := c.classes[r.Class]
+	class := c.classes[more.Class]
 	if class == nil {
-		class = &RejectClass{Class: r.Class}
-		c.classes[r.Class] = class
+		class = &RejectClass{Class: more.Class}
+		c.classes[more.Class] = class
 	}
-	class.Rows++
-	if len(class.Examples) < maxExamples {
-		class.Examples = append(class.Examples, RejectExample{r.Record.ID.String(), r.Err})
-	}
+	class.Rows += more.Rows
+	room := maxExamples - len(class.Examples)
+	class.Examples = append(class.Examples, more.Examples[:min(room, len(more.Examples))]...)
 }
 
 // NodeCounts are the figures of a node at one moment.
@@ -100,6 +161,13 @@ type NodeCounts struct {
 // Counts are the figures of all nodes, in the order of the plan. It may be
 // called while the pipeline runs.
 func (e *Execution) Counts() []NodeCounts {
+	if e.Remote && !e.settled.Load() {
+		return e.remoteCounts()
+	}
+	return e.localCounts()
+}
+
+func (e *Execution) localCounts() []NodeCounts {
 	all := make([]NodeCounts, 0, len(e.plan.Nodes))
 	for _, n := range e.plan.Nodes {
 		all = append(all, e.nodes[n.Name].snapshot())
@@ -107,18 +175,8 @@ func (e *Execution) Counts() []NodeCounts {
 	return all
 }
 
-// Metrics are what a node has measured so far.
-func (e *Execution) Metrics(node string) []transforms.Metric {
-	if l, ok := e.nodes[node]; ok {
-		if m, ok := l.Impl.(transforms.Metered); ok {
-			return m.Metrics()
-		}
-	}
-	return nil
-}
-
 func (l *live) snapshot() NodeCounts {
-	c := &l.counts
+	c := l.counts
 	n := NodeCounts{
 		Node: l.Name, Kind: l.Kind.Name, Role: l.Role(),
 		Expected: c.expected.Load(),
@@ -227,6 +285,9 @@ func (e *Execution) Samples(ref PortRef) []*data.Record {
 	l, ok := e.nodes[ref.Node]
 	if !ok || l.port(ref.Port) < 0 {
 		return nil
+	}
+	if len(l.told) > 0 {
+		return l.toldSamples(ref.Port)
 	}
 	l.samples.mutex.Lock()
 	defer l.samples.mutex.Unlock()

@@ -14,7 +14,8 @@ import (
 // kinds share these four.
 func init() {
 	beam.RegisterCoder(reflect.TypeFor[*data.Record](), data.EncodeRecord, data.DecodeRecord)
-	register.DoFn6x1[context.Context, []byte, emitter, emitter, emitter, emitter, error](&sourceFn{})
+	register.DoFn6x1[context.Context, []byte, emitter, emitter, emitter, emitter, error](&splitFn{})
+	register.DoFn6x1[context.Context, *data.Record, emitter, emitter, emitter, emitter, error](&readFn{})
 	register.DoFn6x1[context.Context, *data.Record, emitter, emitter, emitter, emitter, error](&rowFn{})
 	register.DoFn3x1[context.Context, *data.Record, func(int, []byte), error](&gatherFn{})
 	register.DoFn7x1[context.Context, int, func(*[]byte) bool, emitter, emitter, emitter, emitter, error](&finishFn{})
@@ -34,68 +35,94 @@ const maxPorts = 4
 // beam.AddFixedKey uses.
 const key = 0
 
-// sourceFn reads a source: its only element is Beam's impulse.
-type sourceFn struct {
+// place is where a DoFn works: at a node of a run. All DoFns of a node in a process
+// share its state.
+type place struct {
 	Execution, Node string
+	Folder          string // with what to do, for other processes; empty if this one does all the work
 	live            *live
 }
 
-func (f *sourceFn) Setup() (err error) {
-	f.live, err = lookup(f.Execution, f.Node)
+// Setup finds the node.
+func (p *place) Setup() (err error) {
+	p.live, err = lookup(p)
 	return err
 }
 
-func (f *sourceFn) ProcessElement(_ context.Context, _ []byte, p0, p1, p2, p3 emitter) error {
-	return f.live.read(ports{p0, p1, p2, p3})
+// splitFn lists the splits of a source, a record for each. Its only element is
+// Beam's impulse.
+type splitFn struct{ place }
+
+func (f *splitFn) ProcessElement(_ context.Context, _ []byte, p0, _, _, p3 emitter) error {
+	bundle := f.live.begin()
+	if err := bundle.list(p0); err != nil {
+		return err
+	}
+	return bundle.state(p3)
+}
+
+// readFn reads the splits of a source.
+type readFn struct {
+	place
+	bundle *live
+}
+
+func (f *readFn) StartBundle(_ context.Context, _, _, _, _ emitter) { f.bundle = f.live.begin() }
+
+func (f *readFn) ProcessElement(_ context.Context, split *data.Record, p0, p1, p2, p3 emitter) error {
+	return f.bundle.read(split, ports{p0, p1, p2, p3})
+}
+
+func (f *readFn) FinishBundle(_ context.Context, _, _, _, p3 emitter) error {
+	return f.bundle.state(p3)
 }
 
 // rowFn applies a row node.
 type rowFn struct {
-	Execution, Node string
-	live            *live
-	window          *window
+	place
+	bundle *live
+	window *window
 }
 
-func (f *rowFn) Setup() (err error) {
-	f.live, err = lookup(f.Execution, f.Node)
-	return err
+func (f *rowFn) StartBundle(_ context.Context, _, _, _, _ emitter) {
+	f.bundle = f.live.begin()
+	f.window = newWindow(f.bundle)
 }
-
-func (f *rowFn) StartBundle(_ context.Context, _, _, _, _ emitter) { f.window = newWindow(f.live) }
 
 func (f *rowFn) ProcessElement(_ context.Context, r *data.Record, p0, p1, p2, p3 emitter) error {
 	return f.window.add(r, ports{p0, p1, p2, p3})
 }
 
 func (f *rowFn) FinishBundle(_ context.Context, p0, p1, p2, p3 emitter) error {
-	return f.window.drain(ports{p0, p1, p2, p3})
+	if err := f.window.drain(ports{p0, p1, p2, p3}); err != nil {
+		return err
+	}
+	return f.bundle.state(p3)
 }
 
 // gatherFn takes in the records of an input port of a sink, a combiner or a
 // global node and emits one element per bundle that stands for all of them.
 type gatherFn struct {
-	Execution, Node, Port string
-	live                  *live
-	gatherer              gatherer
+	place
+	Port     string
+	Branch   int // of those that lead to the port
+	bundle   *live
+	gatherer gatherer
 }
 
 // gatherer collects the records of a bundle.
 type gatherer interface {
 	add(r *data.Record) error
-	// finish completes what was collected and returns the element for it.
+	// finish completes what was collected and returns what stands for it.
 	finish() ([]byte, error)
-}
-
-func (f *gatherFn) Setup() (err error) {
-	f.live, err = lookup(f.Execution, f.Node)
-	return err
 }
 
 func (f *gatherFn) StartBundle(_ context.Context, _ func(int, []byte)) { f.gatherer = nil }
 
 func (f *gatherFn) ProcessElement(_ context.Context, r *data.Record, _ func(int, []byte)) error {
 	if f.gatherer == nil {
-		f.gatherer = f.live.newGatherer(f.Port)
+		f.bundle = f.live.begin()
+		f.gatherer = f.bundle.newGatherer(f.Port, f.Branch)
 	}
 	return f.live.guard(r.ID.String(), func() error { return f.gatherer.add(r) })
 }
@@ -107,30 +134,36 @@ func (f *gatherFn) FinishBundle(_ context.Context, emit func(int, []byte)) error
 	return f.live.guard("", func() error {
 		b, err := f.gatherer.finish()
 		f.gatherer = nil
-		if err == nil {
-			emit(key, b)
+		if err != nil {
+			return err
 		}
+		statement, err := f.bundle.statement()
+		emit(key, gathered{statement, b}.encode())
 		return err
 	})
 }
 
 // finishFn gets what the gathering DoFns of a node emitted in all bundles.
-type finishFn struct {
-	Execution, Node string
-	live            *live
-}
+type finishFn struct{ place }
 
-func (f *finishFn) Setup() (err error) {
-	f.live, err = lookup(f.Execution, f.Node)
-	return err
-}
-
-func (f *finishFn) ProcessElement(_ context.Context, _ int, gathered func(*[]byte) bool, p0, p1, p2, p3 emitter) error {
-	var all [][]byte
-	for b := []byte(nil); gathered(&b); b = nil {
-		if len(b) > 0 { // the impulse's element is empty
-			all = append(all, b)
+func (f *finishFn) ProcessElement(_ context.Context, _ int, next func(*[]byte) bool, p0, p1, p2, p3 emitter) error {
+	return f.live.guard("", func() error {
+		var all [][]byte
+		for b := []byte(nil); next(&b); b = nil {
+			if len(b) == 0 { // the impulse's element is empty
+				continue
+			}
+			g, err := decodeGathered(b)
+			if err != nil {
+				return err
+			}
+			all = append(all, g.content)
+			sendStatement(p3, g.statement)
 		}
-	}
-	return f.live.guard("", func() error { return f.live.finish(all, ports{p0, p1, p2, p3}) })
+		bundle := f.live.begin()
+		if err := bundle.finish(all, ports{p0, p1, p2, p3}); err != nil {
+			return err
+		}
+		return bundle.state(p3)
+	})
 }

@@ -36,31 +36,33 @@ type compiler struct {
 }
 
 func (c *compiler) node(s beam.Scope, n *PlanNode) {
-	id, name := c.execution.ID, n.Name
+	at := c.at(n.Name)
 	switch n.Impl.(type) {
 	case transforms.Source:
-		out := pardo(s, &sourceFn{Execution: id, Node: name}, c.impulse)
-		c.ends = append(c.ends, out[maxPorts-1])
-		c.outputs(n, [][]beam.PCollection{out})
+		c.outputs(n, [][]beam.PCollection{c.read(s, at)})
 	case transforms.Unbounded:
-		out := pardo(s, &subscribeFn{Execution: id, Node: name}, c.impulse)
+		out := pardo(s, &subscribeFn{at}, c.impulse)
 		c.ends = append(c.ends, out[maxPorts-1])
 		c.outputs(n, [][]beam.PCollection{out})
 	case transforms.StreamSink:
 		for number, branch := range c.inputs(s, n) {
-			out := pardo(s, &storeFn{branchFn{Execution: id, Node: name, Branch: number}}, branch)
+			out := pardo(s, &storeFn{branchFn{place: at, Branch: number}}, branch)
 			c.ends = append(c.ends, out[maxPorts-1])
 		}
 	case transforms.StreamCombiner:
 		var outs [][]beam.PCollection
 		for number, branch := range c.inputs(s, n) {
-			outs = append(outs, pardo(s, &accumulateFn{branchFn{Execution: id, Node: name, Branch: number}}, branch))
+			outs = append(outs, pardo(s, &accumulateFn{branchFn{place: at, Branch: number}}, branch))
 		}
 		c.outputs(n, outs)
 	case transforms.Row:
 		var outs [][]beam.PCollection
 		for _, branch := range c.inputs(s, n) {
-			outs = append(outs, pardo(s, &rowFn{Execution: id, Node: name}, branch))
+			out := pardo(s, &rowFn{place: at}, branch)
+			if c.execution.Remote { // where its last port has statements
+				c.ends = append(c.ends, out[maxPorts-1])
+			}
+			outs = append(outs, out)
 		}
 		c.outputs(n, outs)
 	default:
@@ -71,35 +73,68 @@ func (c *compiler) node(s beam.Scope, n *PlanNode) {
 	}
 }
 
+// at is a place of the run.
+func (c *compiler) at(node string) place {
+	at := place{Execution: c.execution.ID, Node: node}
+	if c.execution.Remote {
+		at.Folder = c.execution.Work
+	}
+	return at
+}
+
+// read lays out a source. Other processes share its splits out among them, unless
+// there is a limit to the rows, which one has to count.
+func (c *compiler) read(s beam.Scope, at place) []beam.PCollection {
+	listed := pardo(s, &splitFn{at}, c.impulse)
+	splits := listed[0]
+	if c.execution.Remote && c.execution.Limit == 0 {
+		splits = beam.Reshuffle(s, splits)
+	}
+	out := pardo(s, &readFn{place: at}, splits)
+	c.ends = append(c.ends, listed[maxPorts-1], out[maxPorts-1])
+	return out
+}
+
 // gather lays out a node that needs all of its input: a gathering DoFn for each
 // branch of each input, one GroupByKey, the finishing DoFn.
 func (c *compiler) gather(s beam.Scope, n *PlanNode) []beam.PCollection {
-	id, name := c.execution.ID, n.Name
-	gathered := []beam.PCollection{beam.AddFixedKey(s, c.impulse)}
+	var branches []portBranch
 	for _, in := range n.Inputs {
 		for _, branch := range c.input(s, in) {
-			gathered = append(gathered, beam.ParDo(s, &gatherFn{Execution: id, Node: name, Port: in.Port}, branch))
+			branches = append(branches, portBranch{in.Port, branch})
 		}
 	}
-	return c.finish(s, &finishFn{Execution: id, Node: name}, gathered)
+	outs := c.finish(s, n.Name, branches)
+	c.ends = append(c.ends, outs[maxPorts-1])
+	return outs
 }
 
 // keepRejects writes the rejects that the graph does not use beside the output.
 func (c *compiler) keepRejects(s beam.Scope, n *PlanNode) {
-	s = s.Scope("rejects")
-	id, name := c.execution.ID, rejectsOf(n.Name)
-	gathered := []beam.PCollection{beam.AddFixedKey(s, c.impulse)}
-	for _, branch := range c.branches[PortRef{Node: n.Name, Port: transforms.Rejects}] {
-		gathered = append(gathered, beam.ParDo(s, &gatherFn{Execution: id, Node: name, Port: transforms.In}, branch))
-	}
-	c.finish(s, &finishFn{Execution: id, Node: name}, gathered)
+	outs := c.finish(s.Scope("rejects"), rejectsOf(n.Name), on(transforms.In, c.branches[PortRef{Node: n.Name, Port: transforms.Rejects}]))
+	c.ends = append(c.ends, outs[maxPorts-1])
 }
 
-func (c *compiler) finish(s beam.Scope, fn *finishFn, gathered []beam.PCollection) []beam.PCollection {
-	all := beam.GroupByKey(s, beam.Flatten(s, gathered...))
-	outs := pardo(s, fn, all)
-	c.ends = append(c.ends, outs[maxPorts-1])
-	return outs
+// portBranch is a collection that leads to a port.
+type portBranch struct {
+	port   string
+	branch beam.PCollection
+}
+
+// on are branches that lead to one port.
+func on(port string, branches []beam.PCollection) (all []portBranch) {
+	for _, branch := range branches {
+		all = append(all, portBranch{port, branch})
+	}
+	return all
+}
+
+func (c *compiler) finish(s beam.Scope, node string, branches []portBranch) []beam.PCollection {
+	gathered := []beam.PCollection{beam.AddFixedKey(s, c.impulse)}
+	for i, b := range branches {
+		gathered = append(gathered, beam.ParDo(s, &gatherFn{place: c.at(node), Port: b.port, Branch: i}, b.branch))
+	}
+	return pardo(s, &finishFn{c.at(node)}, beam.GroupByKey(s, beam.Flatten(s, gathered...)))
 }
 
 // inputs are the branches of records that reach the node.
@@ -131,8 +166,15 @@ func (c *compiler) outputs(n *PlanNode, outs [][]beam.PCollection) {
 
 // end joins the last output of every source and finishing DoFn, a port that no
 // kind has. There are always two or more, for a Flatten of one collection would
-// vanish: the rejects of a source are gathered even when nothing else is.
-func (c *compiler) end() { beam.Flatten(c.root, c.ends...) }
+// vanish: a source has two. Where other processes do the work, that port has the
+// statements, which are gathered.
+func (c *compiler) end() {
+	if c.execution.Remote {
+		c.finish(c.root.Scope("accounts"), accountsNode, on(transforms.In, c.ends))
+		return
+	}
+	beam.Flatten(c.root, c.ends...)
+}
 
 func pardo(s beam.Scope, fn any, in beam.PCollection) []beam.PCollection {
 	p0, p1, p2, p3 := beam.ParDo4(s, fn, in)

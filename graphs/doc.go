@@ -16,7 +16,18 @@
 // grouped or flattened by the runner, so memory stays bounded: a Union keeps its
 // branches apart until the next gathering DoFn.
 //
-// Every pipeline ends in one Flatten of what the finishing DoFns emit. A stage
+// # Other processes
+//
+// With [Options].Remote a cluster's workers do the work. The execution leaves what
+// there is to do in the run's folder ([Execution.Hand]), which all machines share;
+// a worker makes the nodes from it ([Join]), once a process. Splits of sources are
+// dealt out among the workers, so a sink's bundle begins another shard wherever a
+// split begins, and shards are sorted before they are committed. What a bundle
+// counts travels as a record of its own to one last gathering node, so that a bundle
+// which is tried again counts once; the submitting process takes over the counts
+// ([Execution.Settle]), checks that they balance, and commits.
+//
+// Every pipeline in one process ends in one Flatten of what the finishing DoFns emit. A stage
 // without output would make Prism spin on a closed channel for as long as the
 // stage runs.
 package graphs

@@ -26,6 +26,15 @@ type Execution struct {
 
 	draining atomic.Bool          // a stream is to end
 	source   atomic.Pointer[live] // of a stream, once it is connected
+
+	worker     string           // this process, if it works for another
+	workers    map[string]int64 // processes that worked for this one, with their rows
+	settled    atomic.Bool      // what they did is taken over
+	serial     atomic.Int64     // of statements
+	closed     chan struct{}
+	background sync.WaitGroup
+	cutting    sync.Mutex
+	cuts       []int64 // orders at which splits begin, sorted
 }
 
 // Options say how a plan is run.
@@ -46,8 +55,11 @@ type Options struct {
 	Dry bool
 	// Provenance goes into the metadata of every output.
 	Provenance map[string]string
+	// Remote says that other processes do the work, which share the folders: they
+	// find in Work what to do.
+	Remote bool
 	// Sampled is called, if set, when a port has its full number of samples.
-	Sampled func(PortRef)
+	Sampled func(PortRef) `json:"-"`
 }
 
 // NodeError says where a run failed.
@@ -71,7 +83,23 @@ var executions sync.Map
 
 // NewExecution prepares a run: it opens nothing yet. Close must be called.
 func NewExecution(ctx context.Context, p *Plan, o Options) (*Execution, error) {
-	e := &Execution{Options: o, plan: p, nodes: map[string]*live{}}
+	e, err := newExecution(ctx, p, o)
+	if err != nil || o.Remote { // its DoFns do as in another process, even in this one
+		return e, err
+	}
+	if _, taken := executions.LoadOrStore(e.ID, e); taken {
+		return nil, fmt.Errorf("a run with id %s is under way", e.ID)
+	}
+	return e, nil
+}
+
+func newExecution(ctx context.Context, p *Plan, o Options) (*Execution, error) {
+	if o.Remote {
+		if err := checkRemote(p); err != nil {
+			return nil, err
+		}
+	}
+	e := &Execution{Options: o, plan: p, nodes: map[string]*live{}, workers: map[string]int64{}, closed: make(chan struct{})}
 	e.ctx, e.stop = context.WithCancel(ctx)
 	order := map[string]int64{}
 	for i, name := range p.sources() {
@@ -92,8 +120,8 @@ func NewExecution(ctx context.Context, p *Plan, o Options) (*Execution, error) {
 			data.Know(port.Schema)
 		}
 	}
-	if _, taken := executions.LoadOrStore(e.ID, e); taken {
-		return nil, fmt.Errorf("a run with id %s is under way", e.ID)
+	if o.Remote {
+		e.nodes[accountsNode] = newAccounts(e)
 	}
 	return e, nil
 }
@@ -102,40 +130,61 @@ func NewExecution(ctx context.Context, p *Plan, o Options) (*Execution, error) {
 const sourceShift = 56
 
 // lookup finds a node of a run for a DoFn.
-func lookup(execution, node string) (*live, error) {
-	e, ok := executions.Load(execution)
-	if !ok {
-		return nil, fmt.Errorf("run %s is not in this process", execution)
+func lookup(p *place) (*live, error) {
+	e, err := find(p)
+	if err != nil {
+		return nil, err
 	}
-	l, ok := e.(*Execution).nodes[node]
+	l, ok := e.nodes[p.Node]
 	if !ok {
-		return nil, fmt.Errorf("run %s has no node %s", execution, node)
+		return nil, fmt.Errorf("run %s has no node %s", p.Execution, p.Node)
+	}
+	if l.ready != nil {
+		return l, l.ready()
 	}
 	return l, nil
+}
+
+func find(p *place) (*Execution, error) {
+	if p.Folder != "" {
+		return join(p.Folder)
+	}
+	e, ok := executions.Load(p.Execution)
+	if !ok {
+		return nil, fmt.Errorf("run %s is not in this process", p.Execution)
+	}
+	return e.(*Execution), nil
 }
 
 // Open readies the nodes that need something before the first row: models are
 // loaded here, so that a missing file fails before anything is read.
 func (e *Execution) Open() error {
 	for _, n := range e.plan.Nodes {
-		var err error
-		switch o := n.Impl.(type) {
-		case transforms.Opener:
-			err = o.Open(e.ctx)
-		case transforms.Keeper:
-			err = o.Open(e.ctx, e.nodes[n.Name].run())
-		}
-		if err != nil {
+		if err := e.nodes[n.Name].open(); err != nil {
 			return &NodeError{Node: n.Name, Err: err}
 		}
 	}
 	return e.openStreams()
 }
 
+func (l *live) open() error {
+	switch o := l.Impl.(type) {
+	case transforms.Opener:
+		return o.Open(l.execution.ctx)
+	case transforms.Keeper:
+		return o.Open(l.execution.ctx, l.run())
+	}
+	return nil
+}
+
 // Close releases what the nodes hold, rows on disk too. The execution's figures stay readable.
 func (e *Execution) Close() error {
 	e.stop()
-	executions.Delete(e.ID)
+	close(e.closed)
+	e.background.Wait()
+	if !e.Remote {
+		executions.Delete(e.ID)
+	}
 	errs := []error{os.RemoveAll(e.spillFolder())}
 	for _, n := range e.plan.Nodes {
 		if err := e.nodes[n.Name].closeStreams(); err != nil {
@@ -160,7 +209,9 @@ func (e *Execution) Cause() error {
 
 // fail notes the first error and stops the work of every node.
 func (e *Execution) fail(err *NodeError) error {
-	e.cause.CompareAndSwap(nil, err)
+	if e.cause.CompareAndSwap(nil, err) && e.worker != "" {
+		Fail(e.Work, err)
+	}
 	e.stop()
 	return err
 }
@@ -220,7 +271,7 @@ func (e *Execution) spillFolder() string {
 	return filepath.Join(e.Work, "spill"+commit.OwnerMark())
 }
 
-// spillPath is a new file name in the spill folder.
-func (e *Execution) spillPath(node string, n int64) string {
-	return filepath.Join(e.spillFolder(), fmt.Sprintf("%s-%s-%d", e.ID, node, n))
+// spillPath is the path of a file in the spill folder.
+func (e *Execution) spillPath(name string) string {
+	return filepath.Join(e.spillFolder(), e.ID+"-"+name)
 }

@@ -3,7 +3,6 @@ package graphs
 import (
 	"encoding/binary"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"penstock.dev/data"
@@ -35,16 +34,31 @@ func (g *combining) finish() ([]byte, error) {
 	return append(binary.BigEndian.AppendUint64(nil, uint64(g.first)), encoded...), err
 }
 
-// sharding writes a bundle's records to a shard of a sink.
+// sharding writes a bundle's records to shards of a sink. There is one in a bundle,
+// or, where bundles may hold splits in any order, one for each split.
 type sharding struct {
 	live   *live
 	sink   transforms.Sink
 	writer transforms.ShardWriter
+	last   int64 // order written
+	shards []shard
+}
+
+// shard is a shard with the order of its last record.
+type shard struct {
+	transforms.Shard
+	Last int64
 }
 
 func (g *sharding) add(r *data.Record) error {
 	began := time.Now()
-	err := g.write(r)
+	var err error
+	if g.writer != nil && g.live.execution.parted(g.last, r.Order) {
+		err = g.close()
+	}
+	if err == nil {
+		err = g.write(r)
+	}
 	g.live.counts.take(began)
 	if err != nil {
 		g.abort()
@@ -54,15 +68,22 @@ func (g *sharding) add(r *data.Record) error {
 
 func (g *sharding) write(r *data.Record) (err error) {
 	if g.writer == nil {
-		attempt := fmt.Sprintf("%s-%d", g.live.Name, g.live.attempts.Add(1))
-		if g.writer, err = g.sink.Create(g.live.execution.ctx, g.live.run(), attempt); err != nil {
+		if g.writer, err = g.sink.Create(g.live.execution.ctx, g.live.run(), g.live.attempt()); err != nil {
 			return err
 		}
 	}
 	if err := g.live.execution.ctx.Err(); err != nil {
 		return err
 	}
+	g.last = r.Order
 	return g.writer.Write(r)
+}
+
+func (g *sharding) close() error {
+	written, err := g.writer.Close()
+	g.writer = nil
+	g.shards = append(g.shards, shard{written, g.last})
+	return err
 }
 
 func (g *sharding) abort() {
@@ -73,11 +94,10 @@ func (g *sharding) abort() {
 }
 
 func (g *sharding) finish() ([]byte, error) {
-	shard, err := g.writer.Close()
-	if err != nil {
+	if err := g.close(); err != nil {
 		return nil, err
 	}
-	return json.Marshal(shard)
+	return json.Marshal(g.shards)
 }
 
 // counting takes the place of a sink in a run that writes nothing.
@@ -92,10 +112,11 @@ func (g *counting) finish() ([]byte, error) { return nil, nil }
 
 // spilling writes a bundle's records to disk, in runs of growing order.
 type spilling struct {
-	live *live
-	port string
-	out  *spillWriter
-	runs []spill
+	live   *live
+	port   string
+	branch int
+	out    *spillWriter
+	runs   []spill
 }
 
 func (g *spilling) add(r *data.Record) error {
@@ -107,7 +128,7 @@ func (g *spilling) add(r *data.Record) error {
 		}
 	}
 	if g.out == nil {
-		out, err := newSpillWriter(g.live.execution.spillPath(g.live.Name, g.live.attempts.Add(1)))
+		out, err := newSpillWriter(g.live.execution.spillPath(g.live.attempt()))
 		if err != nil {
 			return err
 		}
@@ -118,7 +139,7 @@ func (g *spilling) add(r *data.Record) error {
 
 func (g *spilling) close() error {
 	run, err := g.out.close()
-	run.Port = g.port
+	run.Port, run.Branch = g.port, g.branch
 	g.out, g.runs = nil, append(g.runs, run)
 	return err
 }

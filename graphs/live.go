@@ -20,12 +20,19 @@ import (
 // node.
 type live struct {
 	*PlanNode
+	*shared
+	counts *counts
+}
+
+// shared is what the bundles of a node have in common.
+type shared struct {
 	execution *Execution
 	order     int64 // of a source: what is added to the order of its records
 	rejects   *data.Schema
-	counts    counts
 	samples   samples
 	attempts  atomic.Int64
+	told      map[string]told // by other processes, by their names
+	ready     func() error    // opens the node of a worker, once; nil elsewhere
 
 	mutex  sync.Mutex
 	shards []transforms.Shard // of a sink, when all are written
@@ -37,11 +44,19 @@ type live struct {
 }
 
 func newLive(e *Execution, n *PlanNode) *live {
-	l := &live{PlanNode: n, execution: e}
+	l := &live{n, &shared{execution: e}, newCounts(len(n.Kind.Outputs), nil)}
 	l.rejects = n.Outputs.Get(transforms.Rejects)
-	l.counts.emitted = make([]atomic.Int64, len(n.Kind.Outputs))
 	l.samples.init(e.KeepSamples, n.Kind.Outputs)
 	return l
+}
+
+// begin is the node at work on a bundle, whose counts are its own if they must be
+// told to another process: of a bundle that fails they are not.
+func (l *live) begin() *live {
+	if !l.execution.Remote {
+		return l
+	}
+	return &live{l.PlanNode, l.shared, newCounts(len(l.Kind.Outputs), l.counts)}
 }
 
 // ports are the outputs of a DoFn, by the index of the port in Kind.Outputs.
@@ -121,12 +136,13 @@ func recovered(step func() error) (err error) {
 // errLimit ends the reading of a source at the run's limit.
 var errLimit = errors.New("limit reached")
 
-// read reads a source from beginning to end. Beam calls it once in a bundle of
-// its own, so the counts are exact.
-func (l *live) read(out ports) error {
-	source := l.Impl.(transforms.Source)
+// splitSchema is that of the records which stand for splits, as JSON.
+var splitSchema = data.MustSchema(data.Field{Name: "split", Type: data.BytesType})
+
+// list lists the splits of a source.
+func (l *live) list(out emitter) error {
 	return l.guard("", func() error {
-		splits, err := source.Splits(l.execution.ctx)
+		splits, err := l.Impl.(transforms.Source).Splits(l.execution.ctx)
 		if err != nil {
 			return err
 		}
@@ -137,21 +153,39 @@ func (l *live) read(out ports) error {
 		if limit := l.execution.Limit; limit > 0 {
 			expected = min(expected, limit)
 		}
-		l.counts.expected.Store(expected)
+		l.counts.expected.Add(expected)
 		for _, s := range splits {
-			if err := l.readSplit(source, s, out); err != nil {
-				if errors.Is(err, errLimit) {
-					return nil
-				}
+			b, err := json.Marshal(s)
+			if err != nil {
 				return err
 			}
+			out(&data.Record{Schema: splitSchema, Values: []data.Value{data.BytesValue(b)}})
 		}
 		return nil
 	})
 }
 
+// read reads a split.
+func (l *live) read(r *data.Record, out ports) error {
+	return l.guard("", func() error {
+		var s transforms.Split
+		if err := json.Unmarshal(r.Values[0].Bytes(), &s); err != nil {
+			return err
+		}
+		err := l.readSplit(l.Impl.(transforms.Source), s, out)
+		if errors.Is(err, errLimit) {
+			return nil
+		}
+		return err
+	})
+}
+
 func (l *live) readSplit(source transforms.Source, s transforms.Split, out ports) error {
+	if limit := l.execution.Limit; limit > 0 && l.counts.in.Load() >= limit {
+		return nil
+	}
 	s.Order += l.order
+	l.execution.cut(s.Order)
 	downstream := time.Duration(0)
 	began := time.Now()
 	emit := func(r *data.Record) error {
@@ -175,7 +209,7 @@ func (l *live) readSplit(source transforms.Source, s transforms.Split, out ports
 		downstream += time.Since(before)
 	}
 	err := recovered(func() error { return source.Read(l.execution.ctx, s, emit, reject) })
-	l.counts.busy.Add(int64(time.Since(began) - downstream))
+	l.counts.work(time.Since(began) - downstream)
 	return err
 }
 
@@ -258,8 +292,10 @@ func (l *live) pass(r *data.Record, o outcome, out ports) error {
 }
 
 // newGatherer makes what collects a bundle of the node's input.
-func (l *live) newGatherer(port string) gatherer {
+func (l *live) newGatherer(port string, branch int) gatherer {
 	switch impl := l.Impl.(type) {
+	case *accounts:
+		return &accounting{}
 	case transforms.Combiner:
 		return &combining{live: l, accumulator: impl.NewAccumulator()}
 	case transforms.Sink:
@@ -270,14 +306,16 @@ func (l *live) newGatherer(port string) gatherer {
 			return &sharding{live: l, sink: impl}
 		}
 	}
-	return &spilling{live: l, port: port}
+	return &spilling{live: l, port: port, branch: branch}
 }
 
 // finish completes the node from what its gatherers left.
 func (l *live) finish(gathered [][]byte, out ports) error {
 	began := time.Now()
-	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	defer func() { l.counts.work(time.Since(began)) }()
 	switch impl := l.Impl.(type) {
+	case *accounts:
+		return impl.write(gathered)
 	case transforms.Combiner:
 		return l.combine(impl, gathered, out)
 	case transforms.Global:
@@ -331,7 +369,7 @@ func (l *live) runGlobal(impl transforms.Global, gathered [][]byte, out ports) e
 	if err != nil {
 		return err
 	}
-	defer in.remove()
+	defer l.forget(in)
 	emit, wrong := l.renumber(out)
 	return errors.Join(impl.Run(l.execution.ctx, &inputs{in, l, out}, emit), wrong())
 }
@@ -355,16 +393,32 @@ func (l *live) collectShards(impl transforms.Sink, gathered [][]byte) ([]transfo
 	if !l.Ordered {
 		return l.writeSorted(impl, gathered)
 	}
-	shards := make([]transforms.Shard, len(gathered))
-	for i, g := range gathered {
-		if err := json.Unmarshal(g, &shards[i]); err != nil {
+	var all []shard
+	for _, g := range gathered {
+		var some []shard
+		if err := json.Unmarshal(g, &some); err != nil {
 			return nil, err
 		}
+		all = append(all, some...)
 	}
-	slices.SortFunc(shards, func(a, b transforms.Shard) int {
+	slices.SortFunc(all, func(a, b shard) int {
 		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Path, b.Path))
 	})
+	shards := make([]transforms.Shard, len(all))
+	for i, s := range all {
+		if i > 0 && s.First < all[i-1].Last {
+			return nil, fmt.Errorf("%s and %s hold rows of the same part of the input", all[i-1].Path, s.Path)
+		}
+		shards[i] = s.Shard
+	}
 	return shards, nil
+}
+
+// forget removes rows on disk, unless another process may need them again.
+func (l *live) forget(in spills) {
+	if !l.execution.Remote {
+		in.remove()
+	}
 }
 
 // writeSorted writes the records that came by several branches as one shard, by
@@ -374,7 +428,7 @@ func (l *live) writeSorted(impl transforms.Sink, gathered [][]byte) ([]transform
 	if err != nil {
 		return nil, err
 	}
-	defer in.remove()
+	defer l.forget(in)
 	g := &sharding{live: l, sink: impl}
 	for r, err := range in.Rows(transforms.In) {
 		if err == nil {
@@ -388,8 +442,8 @@ func (l *live) writeSorted(impl transforms.Sink, gathered [][]byte) ([]transform
 	if g.writer == nil {
 		return nil, nil
 	}
-	shard, err := g.writer.Close()
-	return []transforms.Shard{shard}, err
+	written, err := g.writer.Close()
+	return []transforms.Shard{written}, err
 }
 
 // run describes the run to a sink.

@@ -19,6 +19,7 @@ import (
 // spill is a file of encoded records by growing order: a sorted run.
 type spill struct {
 	Path, Port string
+	Branch     int   // of those that lead to the port
 	First      int64 // smallest order
 	Rows       int64
 }
@@ -73,7 +74,7 @@ func readSpills(gathered [][]byte) (spills, error) {
 		all = append(all, runs...)
 	}
 	slices.SortFunc(all, func(a, b spill) int {
-		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Path, b.Path))
+		return cmp.Or(cmp.Compare(a.Branch, b.Branch), cmp.Compare(a.First, b.First), cmp.Compare(a.Path, b.Path))
 	})
 	return all, nil
 }

@@ -31,15 +31,7 @@ func init() {
 // is the subscription's. When a call returns, everything behind it in the stage
 // has flushed, so that the next one finds nothing of this one under way but what
 // a sink holds back.
-type subscribeFn struct {
-	Execution, Node string
-	live            *live
-}
-
-func (f *subscribeFn) Setup() (err error) {
-	f.live, err = lookup(f.Execution, f.Node)
-	return err
-}
+type subscribeFn struct{ place }
 
 func (f *subscribeFn) CreateInitialRestriction(_ []byte) offsetrange.Restriction {
 	return offsetrange.Restriction{Start: 0, End: math.MaxInt64}
@@ -88,15 +80,9 @@ func (l *live) receive(out ports) error {
 
 // branchFn is what DoFns have in common to which records come in branches.
 type branchFn struct {
-	Execution, Node string
-	Branch          int // of those that lead to the node
-	live            *live
-	seen            map[string]int // records of the bundle, by id
-}
-
-func (f *branchFn) Setup() (err error) {
-	f.live, err = lookup(f.Execution, f.Node)
-	return err
+	place
+	Branch int            // of those that lead to the node
+	seen   map[string]int // records of the bundle, by id
 }
 
 // id names a record for the node: the same whenever its event comes again. Records
@@ -153,7 +139,7 @@ func (l *live) store(id string, r *data.Record) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.counts.in.Add(1)
-	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	defer func() { l.counts.work(time.Since(began)) }()
 	if l.execution.NoSinks {
 		l.counts.passed.Add(1)
 		r.Event().Release()
@@ -187,7 +173,7 @@ func (l *live) flush() error {
 	began := time.Now()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	defer func() { l.counts.work(time.Since(began)) }()
 	return l.writer.Flush(l.execution.ctx)
 }
 
@@ -221,7 +207,7 @@ func (l *live) accumulate(id string, r *data.Record, out ports) error {
 	l.writing.Lock()
 	defer l.writing.Unlock()
 	l.counts.in.Add(1)
-	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	defer func() { l.counts.work(time.Since(began)) }()
 	passed := true
 	err := recovered(func() error {
 		return l.accumulator.Add(l.execution.ctx, id, r, r.Event().Release, func(port string, r *data.Record) {
@@ -247,7 +233,7 @@ func (l *live) emitAccumulated(out ports) error {
 	began := time.Now()
 	l.writing.Lock()
 	defer l.writing.Unlock()
-	defer func() { l.counts.busy.Add(int64(time.Since(began))) }()
+	defer func() { l.counts.work(time.Since(began)) }()
 	return l.accumulator.Flush(l.execution.ctx, func(port string, r *data.Record) {
 		l.send(out, l.port(port), r)
 		r.Event().Release()

@@ -45,8 +45,8 @@ func (r *Result) Account() *report.Run {
 	}
 	for i, n := range r.Plan.Nodes {
 		a.Nodes = append(a.Nodes, r.accountNode(n, r.Counts[i]))
-		if e, ok := n.Impl.(transforms.Evaluator); ok && e.Evaluation() != nil {
-			evaluation := *e.Evaluation()
+		if found := r.Execution.Evaluation(n.Name); found != nil {
+			evaluation := *found
 			evaluation.Node = n.Name
 			a.Evaluations = append(a.Evaluations, evaluation)
 		}
@@ -68,9 +68,7 @@ func (r *Result) accountNode(n *graphs.PlanNode, c graphs.NodeCounts) report.Nod
 			a.Samples = append(a.Samples, sample(port, records))
 		}
 	}
-	if m, ok := n.Impl.(transforms.Metered); ok {
-		a.Metrics = m.Metrics()
-	}
+	a.Metrics = r.Execution.Metrics(n.Name)
 	for _, class := range c.Rejects {
 		rc := report.RejectClass{Class: class.Class, Rows: class.Rows}
 		for _, e := range class.Examples {
@@ -137,17 +135,26 @@ func (r *Result) notes() []string {
 	if c := r.Execution.Events(); r.Plan.Stream() {
 		notes = append(notes, fmt.Sprintf("events: %d received, %d of them again; %d acknowledged, %d made dead letters", c.Received, c.Redelivered, c.Acknowledged, c.DeadLetters))
 	}
+	if workers := r.Execution.Workers(); len(workers) > 0 {
+		notes = append(notes, fmt.Sprintf("the work was done by %d processes on %d machines", len(workers), machines(workers)))
+	}
 	for _, n := range r.Plan.Nodes {
-		if m, ok := n.Impl.(transforms.Cautioned); ok {
-			notes = append(notes, m.Cautions()...)
-		}
-		if s, ok := n.Impl.(transforms.Summarised); ok {
-			for _, line := range s.Summary() {
-				notes = append(notes, n.Name+": "+line)
-			}
+		notes = append(notes, r.Execution.Cautions(n.Name)...)
+		for _, line := range r.Execution.Summary(n.Name) {
+			notes = append(notes, n.Name+": "+line)
 		}
 	}
 	return notes
+}
+
+// machines is the number of hosts of worker processes (host~pid).
+func machines(workers map[string]int64) int {
+	hosts := map[string]bool{}
+	for name := range workers {
+		host, _, _ := strings.Cut(name, "~")
+		hosts[host] = true
+	}
+	return len(hosts)
 }
 
 // Snapshot says how a run stands while it goes.

@@ -82,7 +82,7 @@ func rehearse(ctx context.Context, plan *graphs.Plan, o Options, x graphs.Option
 	}
 	defer e.Close()
 	if err = e.Open(); err == nil {
-		err = runPipeline(ctx, e, plan.Graph.Name)
+		err = runPipeline(ctx, e, plan.Graph.Name, Engine{}, o.Version)
 	}
 	then(e)
 	return err
@@ -99,18 +99,4 @@ func previewPorts(p *graphs.Plan, node string) []graphs.PortRef {
 		ports = append(ports, graphs.PortRef{Node: node, Port: port})
 	}
 	return ports
-}
-
-// runPipeline runs the pipeline of nodes that are open to its end, without
-// committing anything.
-func runPipeline(ctx context.Context, e *graphs.Execution, name string) error {
-	j, err := submit(ctx, name, e.Pipeline())
-	if err != nil {
-		return err
-	}
-	err = j.wait(ctx)
-	if cause := e.Cause(); cause != nil {
-		return cause
-	}
-	return err
 }

@@ -30,6 +30,7 @@ type Options struct {
 	Command    []string          // the command line, for the report
 	Version    string
 	Log        *slog.Logger
+	Engine     Engine
 	// Watch, if set, is called once the run is laid out, with what it counts;
 	// what it returns is called when the pipeline has ended.
 	Watch func(*graphs.Execution) (stop func())
@@ -65,6 +66,12 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 	if plan.Stream() && o.DryRun {
 		return nil, fmt.Errorf("graph %s: a dry run of a stream would take its events (run it on a batch: a graph with another source)", plan.Graph.Name)
 	}
+	if o.Engine.Remote() { // other processes have other working folders
+		var err error
+		if o.Work, err = filepath.Abs(o.Work); err != nil {
+			return nil, err
+		}
+	}
 	r := &Result{Plan: plan, Options: o, Started: time.Now()}
 	r.ID = r.Started.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
 	r.Folder = filepath.Join(o.Work, "runs", plan.Graph.Name, r.ID)
@@ -82,7 +89,7 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 		defer context.AfterFunc(asked, func() { time.AfterFunc(drainGrace, func() { stop(errUndrained) }) })()
 	}
 	e, err := graphs.NewExecution(ctx, plan, graphs.Options{
-		ID: r.ID, Work: r.Folder, State: o.Work, Limit: o.Limit, KeepSamples: o.Samples, NoSinks: o.DryRun, Dry: o.DryRun, Provenance: r.Provenance,
+		ID: r.ID, Work: r.Folder, State: o.Work, Limit: o.Limit, KeepSamples: o.Samples, NoSinks: o.DryRun, Dry: o.DryRun, Provenance: r.Provenance, Remote: o.Engine.Remote(),
 	})
 	if err != nil {
 		return nil, err
@@ -122,7 +129,7 @@ func (r *Result) execute(ctx context.Context, e *graphs.Execution) error {
 	err := e.Open()
 	if err == nil {
 		addModels(r.Provenance, r.Plan) // before any file is begun
-		err = runPipeline(ctx, e, r.Plan.Graph.Name)
+		err = runPipeline(ctx, e, r.Plan.Graph.Name, r.Options.Engine, r.Options.Version)
 	}
 	if err != nil {
 		return interrupted(ctx, err)

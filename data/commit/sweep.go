@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -14,9 +15,19 @@ import (
 // deadAfter is how long a run of unknown fate is left alone.
 const deadAfter = 7 * 24 * time.Hour
 
+// principal is the mark that ActFor set.
+var principal atomic.Pointer[string]
+
+// ActFor makes this process work for another, of that [OwnerMark]: its temporary
+// files are the other's, which will commit them, and outlive this one.
+func ActFor(mark string) { principal.Store(&mark) }
+
 // OwnerMark is the part of the name of a temporary file or folder that tells
 // whose it is: "~host~pid".
 func OwnerMark() string {
+	if mark := principal.Load(); mark != nil {
+		return *mark
+	}
 	host, _ := os.Hostname() // without a name the owner counts as unknown
 	return "~" + escape(host) + "~" + strconv.Itoa(os.Getpid())
 }

@@ -32,7 +32,7 @@ func newCommand() *cobra.Command {
 	root.AddCommand(
 		checkCommand(), testCommand(), runCommand(), previewCommand(), graphCommand(),
 		nodesCommand(), explainCommand(), initCommand(),
-		inspectCommand(), modelsCommand(), calibrateCommand(), serveCommand(), retryCommand(), equalCommand(), tapCommand(), versionCommand(),
+		inspectCommand(), modelsCommand(), calibrateCommand(), serveCommand(), retryCommand(), workerCommand(), equalCommand(), tapCommand(), versionCommand(),
 	)
 	return root
 }

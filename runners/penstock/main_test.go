@@ -17,7 +17,7 @@ import (
 // TestMain lets the test binary stand for the command: a process that is called
 // penstock is main itself, and one called nats-server is a server.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"penstock": main, "nats-server": natstest.Main, "penstock-deadly": deadly})
+	testscript.Main(m, map[string]func(){"penstock": main, "nats-server": natstest.Main, "penstock-deadly": deadly, "job-service": jobService})
 }
 
 // The scripts in testdata/script run the command as a user would. SAMPLES is the

@@ -22,6 +22,7 @@ type runFlags struct {
 	work, report string
 	limit        int64
 	dryRun       bool
+	engine       engineFlags
 }
 
 func runCommand() *cobra.Command {
@@ -34,11 +35,15 @@ row is accounted for; a run that fails or is stopped leaves earlier outputs as
 they were. The run's folder under --work keeps its figures and the report.`,
 		Example: `  penstock run graphs/examples/detect-text
   penstock run pipeline.cue -t input=in/*.parquet --report report.html
-  penstock run pipeline.cue --limit 100 --dry-run`,
+  penstock run pipeline.cue --limit 100 --dry-run
+  penstock run pipeline.cue --runner flink --endpoint jobs:8099 --work /shared/penstock`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.limit < 0 {
 				return fmt.Errorf("--limit %d: want a number of rows, or 0 for all", f.limit)
+			}
+			if err := f.engine.check(); err != nil {
+				return err
 			}
 			p, err := plan(cmd, args[0])
 			if err != nil {
@@ -52,6 +57,7 @@ they were. The run's folder under --work keeps its figures and the report.`,
 	cmd.Flags().StringVar(&f.work, "work", ".penstock", "folder that keeps what runs leave")
 	cmd.Flags().StringVar(&f.report, "report", "", "also write the HTML report to this file")
 	cmd.Flags().Int64Var(&f.limit, "limit", 0, "read at most this many rows from each source")
+	f.engine.add(cmd)
 	cmd.Flags().BoolVar(&f.dryRun, "dry-run", false, "read and compute, but write no output")
 	return cmd
 }
@@ -64,7 +70,8 @@ func (f *runFlags) run(cmd *cobra.Command, p *graphs.Plan) error {
 	result, err := runners.Run(cmd.Context(), p, runners.Options{
 		Work: f.work, Limit: f.limit, DryRun: f.dryRun, Samples: 5,
 		Parameters: parameters, Version: version(), Command: os.Args, Log: logger(cmd),
-		Watch: func(e *graphs.Execution) func() { return showProgress(cmd, e) },
+		Engine: f.engine.Engine,
+		Watch:  func(e *graphs.Execution) func() { return showProgress(cmd, e) },
 	})
 	if err != nil {
 		return failed(err)
