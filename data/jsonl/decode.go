@@ -143,6 +143,8 @@ func valueOf(k kind, text []byte, t data.Type) (data.Value, bool) {
 		return data.Float32Value(float32(x)), ok
 	case data.List:
 		return listOf(k, text, *t.Elem)
+	case data.Struct:
+		return structOf(k, text, t.Fields)
 	}
 	if k != isString {
 		return data.Value{}, false
@@ -204,6 +206,29 @@ func listOf(k kind, text []byte, elem data.Type) (data.Value, bool) {
 		values = append(values, v)
 	})
 	return data.ListValue(values), fits
+}
+
+// structOf reads an object that has no other keys than the fields.
+func structOf(k kind, text []byte, fields []data.Field) (data.Value, bool) {
+	if k != isObject {
+		return data.Value{}, false
+	}
+	s := scanner{text: text}
+	values := make([]data.Value, len(fields))
+	fits := true
+	s.object(func(key []byte) {
+		name := unquote(key)
+		k, text := s.value(1)
+		i := slices.IndexFunc(fields, func(f data.Field) bool { return f.Name == name })
+		if i < 0 {
+			fits = false
+			return
+		}
+		v, ok := valueOf(k, text, fields[i].Type)
+		fits = fits && ok
+		values[i] = v
+	})
+	return data.StructValue(values), fits
 }
 
 func isJSON(t data.Type) bool { return t.Kind == data.String && t.Logical == "json" }

@@ -13,6 +13,7 @@
 // of null alone) is kept as JSON: a string with the logical type "json" that is
 // the text of the value. A missing key is a null.
 //
-// Declared columns may also be float32, timestamps (RFC 3339 strings) and bytes
-// (base64 strings). A declared string takes strings alone.
+// Declared columns may also be float32, timestamps (RFC 3339 strings), bytes
+// (base64 strings) and structs (objects of their fields). A declared string takes
+// strings alone.
 package jsonl

@@ -259,3 +259,19 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// Structs are read as they are written; objects with other keys do not fit.
+func TestStructValues(t *testing.T) {
+	message := data.Type{Kind: data.Struct, Fields: []data.Field{{Name: "role", Type: data.StringType}, {Name: "n", Type: data.Int64Type, Nullable: true}}}
+	list := data.ListOf(message, false)
+	const text = `[{"role":"user","n":3},{"role":"assistant","n":null}]`
+	v, ok := ParseValue([]byte(text), list)
+	if got := string(AppendValue(nil, v, list)); !ok || got != text {
+		t.Errorf("%s became %s, %v", text, got, ok)
+	}
+	for _, wrong := range []string{`[{"role":1}]`, `[{"rule":"user"}]`, `["user"]`, `{}`} {
+		if _, ok := ParseValue([]byte(wrong), list); ok {
+			t.Errorf("%s is taken for %s", wrong, list)
+		}
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"penstock.dev/data/parquet"
 	"penstock.dev/graphs"
 	"penstock.dev/runners"
+	"penstock.dev/runners/spectest"
 	"penstock.dev/specs"
 	_ "penstock.dev/transforms/cluster"
 	_ "penstock.dev/transforms/degrade"
@@ -103,6 +104,26 @@ func readRows(t *testing.T, path string) []map[string]data.Value {
 		t.Fatal(err)
 	}
 	return rows
+}
+
+// The tests beside the examples pass.
+func TestSpecs(t *testing.T) {
+	inRoot(t)
+	files, err := filepath.Glob(filepath.Join("graphs", "examples", "*", "graph_test.cue"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, file := range files {
+		results, ds := spectest.Run(t.Context(), filepath.Dir(file), spectest.Options{Log: slog.New(slog.DiscardHandler)})
+		if len(ds) > 0 || len(results) == 0 {
+			t.Fatalf("%s: %v", file, ds)
+		}
+		for _, r := range results {
+			for _, f := range r.Failures {
+				t.Errorf("%s: %s: %s\n%s", r.Test.Name, f.Pos, f.Message, strings.Join(f.Lines, "\n"))
+			}
+		}
+	}
 }
 
 func TestEveryExampleHasAGraphAndAReadme(t *testing.T) {

@@ -30,7 +30,15 @@ type Result struct {
 	Failures []Failure // none if it passed
 	Duration time.Duration
 
-	got map[specs.Ref]*rows // what came out at the ports that the test looks at
+	got        map[specs.Ref]*rows // what came out at the ports that the test looks at
+	wrong      []string            // ports by key whose rows are not as expected
+	miscounted []miscount
+}
+
+// miscount is a count that is not as expected.
+type miscount struct {
+	node, field string
+	have        int64
 }
 
 // Failure is something that is not as a test expects.
@@ -121,7 +129,7 @@ func (r *Result) run(ctx context.Context, g *specs.Graph, o Options) {
 	}
 	r.compareRows(plan, c)
 	r.compareCounts(c)
-	r.refuseRejects(c)
+	r.refuseRejects(g, c)
 }
 
 // mistake is an error of a test at a place in its file.
@@ -156,7 +164,10 @@ func (r *Result) compareRows(plan *graphs.Plan, c *runners.Collection) {
 	for _, want := range r.Test.Expect {
 		got := collected(plan, c, want.Ref)
 		r.got[want.Ref] = got
-		r.compare(want, got)
+		before := len(r.Failures)
+		if r.compare(want, got); len(r.Failures) > before {
+			r.wrong = append(r.wrong, want.Key)
+		}
 	}
 }
 
@@ -187,18 +198,26 @@ func (r *Result) compareCounts(c *runners.Collection) {
 		}{{"in", want.In, n.In}, {"out", want.Out, n.Passed}, {"filtered", want.Filtered, n.Filtered}, {"rejected", want.Rejected, n.Rejected}} {
 			if x.want != nil && *x.want != x.got {
 				r.fail(want.Pos, "%s: want %d rows %s, have %d", want.Node, *x.want, x.name, x.got)
+				r.miscounted = append(r.miscounted, miscount{want.Node, x.name, x.got})
 			}
 		}
 	}
 }
 
-// refuseRejects fails a test in which rows are rejected that it does not speak of.
-func (r *Result) refuseRejects(c *runners.Collection) {
+// refuseRejects fails a test in which rows are rejected that neither it nor the graph
+// speaks of.
+func (r *Result) refuseRejects(g *specs.Graph, c *runners.Collection) {
+	taken := map[string]bool{} // nodes whose rejects the graph takes
+	for _, n := range g.Nodes {
+		for _, in := range n.Inputs {
+			taken[in.From.Node] = taken[in.From.Node] || in.From.Port == transforms.Rejects
+		}
+	}
 	for _, n := range c.Counts {
 		expected := slices.ContainsFunc(r.Test.Expect, func(w specs.PortRows) bool {
 			return w.Node == n.Node && w.Port == transforms.Rejects
 		}) || slices.ContainsFunc(r.Test.Counts, func(w specs.Counts) bool { return w.Node == n.Node && w.Rejected != nil })
-		if expected || len(n.Rejects) == 0 {
+		if expected || taken[n.Node] || len(n.Rejects) == 0 {
 			continue
 		}
 		first := n.Rejects[0].Examples[0]
