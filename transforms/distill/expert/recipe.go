@@ -82,7 +82,8 @@ func (r Recipe) Epoch(ctx context.Context, l *nets.Learner[float32], s *labelled
 		total += float64(loss) * float64(len(rows))
 		descent.Step(theta, gradient)
 	}
-	t.Points, t.Losses = append(t.Points, theta), append(t.Losses, total/float64(s.Len()))
+	// The store keeps losses as float32.
+	t.Points, t.Losses = append(t.Points, theta), append(t.Losses, float64(float32(total/float64(s.Len()))))
 	return nil
 }
 
