@@ -1,4 +1,5 @@
-"""Draw digits.parquet: 1,500 small grey images of the digits, for examples and tests.
+"""Draw 1,500 small grey images of the digits, for examples and tests: digits.parquet, and
+the same as IDX files in digits-idx/, the last 300 as the test set, named as MNIST's are.
 
     python make_digits.py OUT
 
@@ -7,7 +8,10 @@ random, drawn with a pen of random width and with noise. Needs numpy and pyarrow
 versions give the same bytes.
 """
 
+import gzip
+import struct
 import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +19,7 @@ import pyarrow.parquet as pq
 
 SIDE = 12  # pixels
 IMAGES = 1500
+TEST = 300
 
 # Strokes as points (right, down) in a unit square.
 LOOP = [(0.5 + 0.28 * np.sin(a), 0.5 - 0.4 * np.cos(a)) for a in np.linspace(0, 2 * np.pi, 13)]
@@ -70,4 +75,16 @@ table = pa.table(
         pa.field("label", pa.int64(), nullable=False),
     ]),
 )
-pq.write_table(table, sys.argv[1] + "/digits.parquet", compression="zstd", row_group_size=500)
+out = Path(sys.argv[1])
+pq.write_table(table, out / "digits.parquet", compression="zstd", row_group_size=500)
+
+
+def write_idx(path, array):
+    header = struct.pack(">HBB" + "I" * array.ndim, 0, 8, array.ndim, *array.shape)
+    path.write_bytes(gzip.compress(header + array.astype(np.uint8).tobytes(), mtime=0))
+
+
+(out / "digits-idx").mkdir(exist_ok=True)
+for name, part in (("train", slice(None, IMAGES - TEST)), ("t10k", slice(IMAGES - TEST, None))):
+    write_idx(out / "digits-idx" / f"{name}-images-idx3-ubyte.gz", np.array(images)[part])
+    write_idx(out / "digits-idx" / f"{name}-labels-idx1-ubyte.gz", labels[part])

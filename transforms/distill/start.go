@@ -71,15 +71,16 @@ func (w *work) choose(ctx context.Context, class int, members []int) ([]int, err
 	case startCorrect:
 		return w.correct(ctx, class, shuffled)
 	case startKMeans, startHerding:
-		features, err := w.features(ctx, shuffled)
+		points, err := w.features(ctx, shuffled)
 		if err != nil {
 			return nil, err
 		}
-		pick := herd
-		if w.config.Start == startKMeans {
-			pick = centres
+		width := len(points) / len(shuffled)
+		if w.config.Start == startHerding {
+			return match.Gather(shuffled, herd(points, width, w.config.ImagesPer), 1), nil
 		}
-		return match.Gather(shuffled, pick(features, w.config.ImagesPer), 1), nil
+		picked, err := centres(ctx, points, width, w.config.ImagesPer, w.config.Seed)
+		return match.Gather(shuffled, picked, 1), err
 	}
 	return shuffled[:w.config.ImagesPer], nil
 }
@@ -111,22 +112,14 @@ func (w *work) correct(ctx context.Context, class int, members []int) ([]int, er
 	return append(chosen, left...)[:w.config.ImagesPer], nil
 }
 
-// features are what images are compared by, a row each: the inputs of the first expert's
+// features are what images are compared by, [rows, any]: the inputs of the first expert's
 // last layer at its end, or without experts the pixels.
-func (w *work) features(ctx context.Context, rows []int) ([][]float32, error) {
+func (w *work) features(ctx context.Context, rows []int) ([]float32, error) {
 	images := match.Gather(w.real.Images, rows, w.real.Shape.Size())
-	if w.experts != nil {
-		var err error
-		if images, err = student.Features(ctx, w.learner, w.experts.trajectories[0].Last(), images); err != nil {
-			return nil, err
-		}
+	if w.experts == nil {
+		return images, nil
 	}
-	width := len(images) / len(rows)
-	features := make([][]float32, len(rows))
-	for i := range rows {
-		features[i] = images[i*width : (i+1)*width]
-	}
-	return features, nil
+	return student.Features(ctx, w.learner, w.experts.trajectories[0].Last(), images)
 }
 
 // label sets the logits of the first images: the mean of those of the experts that label
