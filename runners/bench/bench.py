@@ -261,6 +261,72 @@ def pictures(folder, n):
     return folder
 
 
+DISTIL = """import "penstock.dev/specs"
+
+param: {
+	epochs: int @tag(epochs,type=int)
+	iterations: int @tag(iterations,type=int)
+	gradient: string @tag(gradient)
+}
+graph: specs.#Graph & {
+	name: "distil"
+	nodes: {
+		read: specs.#ReadIDX & {images: "images", labels: "labels"}
+		teachers: specs.#TrainExperts & {in: read.out, net: width: %d, experts: 1, epochs: param.epochs, batch: %d, augment: []}
+		distil: specs.#Distill & {
+			in: read.out, experts: teachers.out, imagesPerClass: %d, iterations: param.iterations, augment: []
+			trajectory: {steps: %d, epochs: 1, furthest: 0, gradient: param.gradient}
+		}
+		save: specs.#WriteParquet & {in: distil.out, path: "out.parquet"}
+	}
+}
+"""
+
+
+def distillation(folder):
+    """Processor time of an expert's epoch and of an iteration of trajectory matching on
+    images of MNIST's size: differences of whole runs, so that compilation does not count."""
+    import struct
+
+    import numpy
+
+    width, n, batch, each, steps, more = 16, 2048, 64, 1, 20, 8
+    rng = numpy.random.default_rng(1)
+    for name, array in (("images", rng.integers(0, 256, (n, 28, 28))), ("labels", numpy.arange(n) % 10)):
+        header = struct.pack(">HBB" + "I" * array.ndim, 0, 8, array.ndim, *array.shape)
+        (folder / name).write_bytes(header + array.astype(numpy.uint8).tobytes())
+    (folder / "graph.cue").write_text(DISTIL % (width, batch, each, steps))
+
+    def spent(backend, gradient, epochs, iterations):
+        tags = {"epochs": epochs, "iterations": iterations, "gradient": gradient}
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            command = [PENSTOCK, "run", "graph.cue", "--backend", backend, "--work", work]
+            for name, value in tags.items():
+                command += ["-t", f"{name}={value}"]
+            done = subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _, status, usage = os.wait4(done.pid, 0)
+            done.returncode = os.waitstatus_to_exitcode(status)
+            if done.returncode != 0:
+                raise SystemExit(f"distillation on {backend} failed")
+            return usage.ru_utime + usage.ru_stime
+
+    def epoch(backend):
+        return lambda: spent(backend, "adjoint", 3, 0) - spent(backend, "adjoint", 1, 0)
+
+    def iteration(backend, gradient):
+        return lambda: 1000 * (spent(backend, gradient, 1, 2 + more) - spent(backend, gradient, 1, 2)) / more
+
+    def torch(what):
+        return script("distill_torch.py", width, n, batch, 10 * each, steps, 1)[what]
+
+    backends = {"penstock, pure Go": "go"} | ({"penstock, XLA": "xla"} if has_xla() else {})
+    sides = {name: epoch(backend) for name, backend in backends.items()} | {"PyTorch": lambda: 2 * torch("epoch")}
+    show(f"Two epochs of an expert: ConvNet-3 of width {width}, {n} images of 28 by 28, batches of {batch}", "s of processor time", interleaved(sides), "PyTorch")
+    sides = {f"{name}, {gradient}": iteration(backend, gradient) for name, backend in backends.items() for gradient in ("adjoint", "differences")}
+    sides["PyTorch, unrolled"] = lambda: 1000 * torch("iteration")
+    show(f"An iteration of trajectory matching: {10 * each} images, {steps} steps", "ms of processor time", interleaved(sides), "PyTorch, unrolled")
+
+
 SHAPES = {"DINOv2-S": (384, 12, 6, 32), "DINOv2-L": (1024, 24, 16, 4)}  # width, layers, heads, images
 
 
@@ -363,7 +429,7 @@ def main():
     print(f"{processor}, {os.cpu_count()} cores, {go}, load {os.getloadavg()[0]:.1f}; medians of {REPEATS} (minimum to maximum)")
     print(f"bin/penstock: {PENSTOCK.stat().st_size / 1e6:.0f} MB stripped")
     wanted = os.environ.get("PENSTOCK_BENCH_ONLY", "")
-    for comparison in (parquet, scoring, detection, vision):
+    for comparison in (parquet, scoring, detection, vision, distillation):
         if wanted not in ("", comparison.__name__):
             continue
         with tempfile.TemporaryDirectory() as folder:

@@ -156,6 +156,11 @@ func (c *Config) check() error {
 	return nil
 }
 
+// needsExperts says whether there is nothing to be done without experts.
+func (c *Config) needsExperts() bool {
+	return c.Method == methodTM || c.Soft || c.Start == startCorrect
+}
+
 // Columns checks the inputs.
 func (n *distiller) Columns(in transforms.Ports) (transforms.Ports, error) {
 	err := n.config.Columns.check(in.Get(transforms.In), transforms.In)
@@ -168,7 +173,7 @@ func (n *distiller) Columns(in transforms.Ports) (transforms.Ports, error) {
 		for _, f := range []string{columnExpert, columnEpochs} {
 			err = errors.Join(err, transforms.NeedColumn(experts, portExperts, f, data.Int64))
 		}
-	case c.Method == methodTM, c.Soft, c.Start == startCorrect:
+	case c.needsExperts():
 		err = errors.Join(err, &transforms.FieldError{Field: portExperts, Message: "tm, soft labels and the start correct need experts", Hint: "connect a TrainExperts node, or use method dm or select with soft: false and start: \"random\""})
 	}
 	if v := in.Get(portHeldOut); v != nil {
@@ -233,7 +238,7 @@ func (n *distiller) prepare(ctx context.Context, in transforms.Inputs) (_ *work,
 	}
 	w.data = raw.Hash()
 	net := n.config.Net.net(raw)
-	if in.Count(portExperts) > 0 {
+	if in.Count(portExperts) > 0 || n.config.needsExperts() {
 		if w.experts, err = readExperts(in, w.data); err != nil {
 			return nil, err
 		}

@@ -355,6 +355,7 @@ func TestBadInputsAreNamed(t *testing.T) {
 		{"Distill", config, rows{"in": train, "experts": with("path", data.StringValue(torn))}, "torn.safetensors is damaged"},
 		{"Distill", config, rows{"in": train, "experts": with("recipe", data.StringValue("{}"))}, "a trajectory of another data set, network or recipe"},
 		{"Distill", config, rows{"in": train, "experts": with("epochs", data.Int64Value(1))}, "experts: expert 0 has 1 epochs, a start at epoch 1 (trajectory.furthest) and 1 epochs (trajectory.epochs) want 2"},
+		{"Distill", fmt.Sprintf(matchConfig, "dm", "random", false, 1), rows{"in": train[:2]}, `class "bar" has 1 images, fewer than the 2`},
 		{"Distill", config, rows{"in": train}, "experts: tm, soft labels and the start correct need experts"},
 		{"Distill", config, rows{"in": train, "experts": experts, "heldOut": {strange}}, `heldOut: label "cross" in column label is none of the 3 classes`},
 		{"Distill", strings.Replace(config, `"furthest":1`, `"furthest":-1`, 1), rows{"in": train, "experts": experts}, "trajectory.furthest: epoch -1 is before the last, 0"},
@@ -371,6 +372,18 @@ func TestBadInputsAreNamed(t *testing.T) {
 		if err != nil && c.kind != "EvaluateDistilled" && strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s: more than a line: %v", c.kind, err)
 		}
+	}
+}
+
+// An experts' node that gave no rows is no reason to stumble.
+func TestNoExperts(t *testing.T) {
+	n, err := newDistill([]byte(fmt.Sprintf(matchConfig, "tm", "random", false, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = n.(transforms.Global).Run(t.Context(), rows{"in": pictures(0, 3)}, nil)
+	if err == nil || err.Error() != "experts: there are no experts" {
+		t.Errorf("error %v", err)
 	}
 }
 
