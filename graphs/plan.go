@@ -66,7 +66,7 @@ func newPlan(g *specs.Graph, flawed map[string]bool, kinds map[string]transforms
 	if !p.diagnostics.Failed() && len(flawed) == 0 {
 		p.warnUnused(order)
 	}
-	ds := p.diagnostics.Sorted()
+	ds := silenced(g, p.diagnostics).Sorted()
 	if ds.Failed() {
 		return nil, ds
 	}
@@ -431,8 +431,8 @@ func (p *planner) checkSources() {
 // warnUnused points at rows that are worked for and dropped.
 func (p *planner) warnUnused(order []*PlanNode) {
 	for _, n := range order {
-		if _, reports := n.Impl.(transforms.Evaluator); len(n.Kind.Outputs) > 0 && len(n.used) == 0 && !reports {
-			p.report(n.Node, n.Pos, "", specs.CodeUnused, "nothing takes the rows of "+n.Name, "connect one of its ports or remove the node")
+		if n.dead() {
+			p.report(n.Node, n.Pos, "", specs.CodeUnused, "nothing takes the rows of "+n.Name, unusedHint)
 		}
 	}
 }

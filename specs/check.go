@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
+	"strings"
 
 	"cuelang.org/go/cue"
 )
@@ -42,12 +44,13 @@ func (l *loader) check() *Graph {
 		l.report(c.posOr(root, l.start()), "graph", CodeNoGraph, "graph is not a specs.#Graph", "write graph: specs.#Graph & {…}")
 		return nil
 	}
-	g := &Graph{File: l.path, Source: l.sourceText()}
+	g := &Graph{File: l.path, Source: l.sourceText(), Silence: map[string]map[string]string{}}
 	for _, file := range l.files {
 		g.Files = append(g.Files, l.display(file))
 	}
 	c.settings(root, g)
 	c.nodes(root.LookupPath(nodesPath), g)
+	c.silences(root, g)
 	c.tests(g)
 	return g
 }
@@ -152,4 +155,27 @@ func kindHint(name string) string {
 		return hint
 	}
 	return "penstock nodes lists the kinds"
+}
+
+// silences reads which lints the graph keeps quiet, and why.
+func (c *checker) silences(root cue.Value, g *Graph) {
+	v := root.LookupPath(cue.ParsePath("silence"))
+	if !v.Exists() {
+		return
+	}
+	lints := slices.DeleteFunc(Codes(), func(code string) bool { return !strings.HasPrefix(code, "W") })
+	c.each(v, place{path: cue.ParsePath("graph.silence").Selectors(), pos: c.posOr(v, c.start())}, func(node string, v cue.Value, at place) {
+		if !c.nodeNamed(node, at) {
+			return
+		}
+		reasons := map[string]string{}
+		c.each(v, at, func(code string, v cue.Value, at place) {
+			reason, _ := v.String() // otherwise it was reported
+			if !slices.Contains(lints, code) {
+				c.report(at.pos, at.String(), CodeEnum, fmt.Sprintf("no lint has the code %q", code), "lints: "+strings.Join(lints, ", "))
+			}
+			reasons[code] = reason
+		})
+		g.Silence[node] = reasons
+	})
 }

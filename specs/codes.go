@@ -43,4 +43,9 @@ const (
 	CodeCalibration = "P506" // a calibration made for something else
 	CodeVendored    = "W601" // the vendored schema differs
 	CodeUnused      = "W602" // rows that nothing takes
+	CodeUnusedPort  = "W603" // rows of a port that nothing takes
+
+	CodeHiddenRejects = "W604" // rejects that end out of sight
+	CodeUnjudged      = "W605" // a detector without calibration
+	CodeNeedless      = "W606" // a silence that silences nothing
 )

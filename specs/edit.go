@@ -3,6 +3,7 @@ package specs
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -27,6 +28,9 @@ type FileEdit struct {
 	Path     string // as the caller may open it
 	Old, New []byte
 }
+
+// Write writes the file as it is after the edits.
+func (f *FileEdit) Write() error { return os.WriteFile(f.Path, f.New, 0o644) }
 
 // EditTests makes edits to the tests of a graph without writing them. The files come
 // out formatted. Only fields that are written out can be edited, not those that come
@@ -206,10 +210,16 @@ func structsOf(e ast.Expr) []*ast.StructLit {
 // Label writes the name of a field, with quotes if it needs them.
 func Label(name string) string {
 	if ast.StringLabelNeedsQuoting(name) {
-		return literal.String.Quote(name)
+		return Quote(name)
 	}
 	return name
 }
+
+// Quote writes a text as a CUE string.
+func Quote(text string) string { return literal.String.Quote(text) }
+
+// Layout lays out the text of a CUE file in the one way that the language has.
+func Layout(text []byte) ([]byte, error) { return format.Source(text) }
 
 // Rows writes rows as a CUE list, a row a line.
 func Rows(rows []json.RawMessage) (string, error) {

@@ -14,10 +14,11 @@ type Graph struct {
 	Doc        string
 	Mode       string // "batch" or "stream"
 	Run        Run
-	Nodes      []Node   // in the order of the file
-	Tests      []Test   // in the order of the file
-	Source     []byte   // text of the author's files, for provenance
-	Files      []string // the author's files
+	Nodes      []Node                       // in the order of the file
+	Silence    map[string]map[string]string // reasons to silence lints, by node and code
+	Tests      []Test                       // in the order of the file
+	Source     []byte                       // text of the author's files, for provenance
+	Files      []string                     // the author's files
 }
 
 // Run holds the settings that belong to the whole graph.

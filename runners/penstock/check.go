@@ -100,6 +100,52 @@ no row is read and no model is loaded. Tests beside a graph are checked with it.
 	return cmd
 }
 
+func lintCommand() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "lint FILE...",
+		Short: "Look for what a graph may do but seldom means",
+		Long: `Lint checks graphs and points at more than mistakes: nodes and ports whose rows
+nothing takes, rejects that end out of sight, detectors whose scores nothing judges.
+What is meant as it is can be silenced in the graph, with the reason:
+silence: split: W603: "the test set alone is judged". The exit status is 1 if
+anything is pointed at.`,
+		Example: `  penstock lint graphs/examples/stream-detect`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			values, err := tags(cmd)
+			if err != nil {
+				return err
+			}
+			all := specs.Diagnostics{}
+			for _, path := range args {
+				p, ds := graphs.Load(path, specs.Options{Tags: values, Tests: true})
+				if p != nil {
+					ds = append(ds, graphs.Lint(p)...).Sorted()
+				}
+				all = append(all, ds...)
+			}
+			if asJSON {
+				err = writeJSON(cmd.OutOrStdout(), all)
+			} else {
+				printDiagnostics(cmd.ErrOrStderr(), all)
+			}
+			switch {
+			case err != nil:
+				return failed(err)
+			case all.Failed():
+				return &exitError{code: exitInvalid}
+			case len(all) > 0:
+				return &exitError{code: exitFailed}
+			}
+			return nil
+		},
+	}
+	tagFlag(cmd)
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print the diagnostics as JSON on standard output")
+	return cmd
+}
+
 func checkGraphs(paths []string, values map[string]string) specs.Diagnostics {
 	all := specs.Diagnostics{}
 	for _, path := range paths {

@@ -30,8 +30,8 @@ func newCommand() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(
-		checkCommand(), testCommand(), runCommand(), previewCommand(), graphCommand(),
-		nodesCommand(), explainCommand(), initCommand(),
+		checkCommand(), lintCommand(), fmtCommand(), evalCommand(), testCommand(), runCommand(), previewCommand(), graphCommand(),
+		nodesCommand(), explainCommand(), newGraphCommand(), initCommand(),
 		inspectCommand(), modelsCommand(), calibrateCommand(), serveCommand(), retryCommand(), workerCommand(), equalCommand(), tapCommand(), versionCommand(),
 	)
 	return root

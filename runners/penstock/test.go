@@ -1,10 +1,8 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"time"
 
@@ -111,16 +109,11 @@ func (f *testFlags) run(cmd *cobra.Command, paths []string, o spectest.Options) 
 func (f *testFlags) recordAll(cmd *cobra.Command, paths []string, o spectest.Options) error {
 	for _, path := range paths {
 		file, err := spectest.Record(cmd.Context(), path, f.record, o)
-		var ds specs.Diagnostics
-		if errors.As(err, &ds) {
-			printDiagnostics(cmd.ErrOrStderr(), ds)
-			return &exitError{code: exitInvalid}
-		}
 		if err == nil {
 			err = writeEdits(cmd.OutOrStdout(), []specs.FileEdit{file})
 		}
 		if err != nil {
-			return failed(err)
+			return invalid(cmd, err)
 		}
 	}
 	return nil
@@ -132,7 +125,7 @@ func writeEdits(w io.Writer, files []specs.FileEdit) error {
 		if _, err := w.Write(diff.Diff(f.Path, f.Old, f.Path, f.New)); err != nil {
 			return err
 		}
-		if err := os.WriteFile(f.Path, f.New, 0o644); err != nil {
+		if err := f.Write(); err != nil {
 			return err
 		}
 	}
