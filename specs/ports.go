@@ -164,14 +164,18 @@ func (l *loader) wordPort(e errors.Error, d *Diagnostic) bool {
 	d.Line, d.Col = pos.Line, pos.Col
 	d.Message = fmt.Sprintf("nothing is named %q there", name)
 	node := nodeBehind(sel.X)
-	nodePath := cue.MakePath(cue.Str("graph"), cue.Str("nodes"), cue.Str(node), cue.Str("kind"))
-	kindName, err := l.value.LookupPath(nodePath).String()
+	kindName, err := l.value.LookupPath(kindPathOf(node)).String()
 	if node == "" || err != nil {
 		return true
 	}
 	k := schema().byName[kindName]
 	if k == nil {
 		return false
+	}
+	if taker := l.kindOfNode(e.Path()); taker != nil && isIdent(sel.X, node) && taker.has(node) {
+		d.Code, d.Message = CodePort, fmt.Sprintf("%s is here the field of #%s, which hides the node of that name", node, taker.Name)
+		d.Hint = fmt.Sprintf("write graph.nodes.%s.%s, or give the node another name", node, name)
+		return true
 	}
 	if slices.Contains(k.Outputs, name) {
 		d.Code, d.Message = CodePort, fmt.Sprintf("node %q has no ports, for it sets its kind without the definition", node)
@@ -180,6 +184,19 @@ func (l *loader) wordPort(e errors.Error, d *Diagnostic) bool {
 	}
 	d.Code, d.Message, d.Hint = CodePort, noPort(node, k, name), portHint(node, k, name)
 	return true
+}
+
+func kindPathOf(node string) cue.Path {
+	return cue.MakePath(cue.Str("graph"), cue.Str("nodes"), cue.Str(node), cue.Str("kind"))
+}
+
+// kindOfNode is the kind of the node in which a path ends, nil if there is none.
+func (l *loader) kindOfNode(path []string) *kind {
+	if len(path) < nodeDepth || path[1] != "nodes" {
+		return nil
+	}
+	name, _ := l.value.LookupPath(kindPathOf(path[2])).String()
+	return schema().byName[name]
 }
 
 // wordIndex words the selection of a node by index, as in graph.nodes["read"].

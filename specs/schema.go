@@ -57,6 +57,11 @@ type kind struct {
 	fields []*field // in the order of the definition, with ports, without kind and doc
 }
 
+// has reports whether the kind has a field.
+func (k *kind) has(name string) bool {
+	return slices.ContainsFunc(k.fields, func(f *field) bool { return f.name == name })
+}
+
 // field is a field of a definition.
 type field struct {
 	name     string

@@ -200,11 +200,11 @@ func kindOf(v cue.Value) cue.Kind {
 	if kind != cue.BottomKind {
 		return kind
 	}
-	if list, err := v.Fields(); err == nil && list.Next() {
-		return cue.StructKind
-	}
 	if v.LookupPath(cue.MakePath(cue.Index(0))).Exists() {
 		return cue.ListKind
+	}
+	if list, err := v.Fields(); err == nil && list.Next() {
+		return cue.StructKind
 	}
 	return kind
 }

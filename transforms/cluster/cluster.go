@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"penstock.dev/data"
 	"penstock.dev/transforms"
@@ -50,6 +51,7 @@ type Cluster struct {
 	shape  atomic.Pointer[shape]
 	mutex  sync.Mutex
 	fitted *kmeans.Result
+	took   time.Duration
 }
 
 // shape is where the vectors are and what comes out.
@@ -104,12 +106,13 @@ func (n *Cluster) Run(ctx context.Context, in transforms.Inputs, emit transforms
 	if err != nil || v.n() == 0 {
 		return err
 	}
+	began := time.Now()
 	r, err := n.fit(ctx, v)
 	if err != nil {
 		return err
 	}
 	n.mutex.Lock()
-	n.fitted = r
+	n.fitted, n.took = r, time.Since(began)
 	n.mutex.Unlock()
 	for row, err := range in.Rows(transforms.In) {
 		if err != nil {
@@ -145,5 +148,6 @@ func (n *Cluster) Metrics() []transforms.Metric {
 		{Name: "clusters", Value: float64(len(sizes)), Unit: "1"},
 		{Name: "inertia", Value: n.fitted.Inertia, Unit: "1"},
 		{Name: "iterations", Value: float64(n.fitted.Iterations), Unit: "1"},
+		{Name: "seconds", Value: n.took.Seconds(), Unit: "s"},
 	}
 }
