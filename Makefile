@@ -64,7 +64,7 @@ $(FLINK)/jobserver.jar: runners/flink/jobserver/pom.xml
 	@mvn -q -B -f runners/flink/jobserver/pom.xml -Dtarget=$(FLINK)/target package
 	@cp $(FLINK)/target/jobserver.jar $@ && rm -rf $(FLINK)/target
 
-flink-test: flink ## graphs on a Flink cluster of this machine: a job manager and two task managers, of 0.5 GB each
+flink-test: flink ## graphs on a Flink cluster of this machine (Java 17, Maven, pip)
 	PENSTOCK_FLINK=$(FLINK) go test -timeout 30m -v -run 'Flink' ./runners/penstock
 
 bench: model ## ratios against peers, each measured in one run

@@ -140,6 +140,9 @@ func takePart(folder string) (*Execution, error) {
 	if err := json.Unmarshal(b, &c); err != nil {
 		return nil, fmt.Errorf("%s: %w", filepath.Join(folder, chargeName), err)
 	}
+	if err := failureIn(folder); err != nil { // the engine tries again what is given up
+		return nil, err
+	}
 	if err := os.Chdir(c.Folder); err != nil {
 		return nil, fmt.Errorf("the folder where the run was started is not there: %w", err)
 	}
@@ -228,8 +231,10 @@ func Fail(folder string, err error) {
 }
 
 // Failure is the first error that a worker left, nil if none did.
-func (e *Execution) Failure() error {
-	b, err := os.ReadFile(filepath.Join(e.Work, failureName))
+func (e *Execution) Failure() error { return failureIn(e.Work) }
+
+func failureIn(folder string) error {
+	b, err := os.ReadFile(filepath.Join(folder, failureName))
 	if err != nil {
 		return nil
 	}

@@ -121,8 +121,16 @@ func watch(ctx context.Context, stop context.CancelCauseFunc, e *graphs.Executio
 	}
 }
 
-// lastLine is what an engine's error of many lines ends with.
+// lastLine is what an engine's error of many lines ends with, without the names of
+// Java's exceptions.
 func lastLine(err error) error {
 	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
-	return errors.New(strings.TrimSpace(lines[len(lines)-1]))
+	line := strings.TrimSpace(lines[len(lines)-1])
+	for {
+		name, rest, ok := strings.Cut(line, "Exception: ")
+		if !ok || strings.Contains(name, " ") {
+			return errors.New(line)
+		}
+		line = rest
+	}
 }

@@ -118,6 +118,7 @@ func (s *service) prepare(ctx context.Context, name string, p *pipepb.Pipeline) 
 	if err != nil {
 		return nil, err
 	}
+	options.Fields["beam:option:job_name:v1"] = structpb.NewStringValue(name)
 	for option, value := range s.options {
 		v, err := structpb.NewValue(value)
 		if err != nil {

@@ -98,7 +98,7 @@ func complaintIn(trace string) string {
 			return marker + strings.TrimSpace(complaint)
 		}
 	}
-	if strings.Contains(trace, "ExternalEnvironmentFactory") && strings.Contains(trace, "UNAVAILABLE") {
+	if strings.Contains(trace, "ExternalEnvironmentFactory") && strings.Contains(trace, "Connection refused") {
 		return "no penstock worker answers on a machine of the cluster (is penstock worker started on each, at the address of --workers?)"
 	}
 	return ""

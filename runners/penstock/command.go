@@ -15,7 +15,7 @@ func newCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "penstock",
 		Short:         "Model-in-the-loop data work as checked graphs",
-		Long:          "Penstock checks graphs written in CUE, draws them and runs them as Apache Beam\npipelines: on this machine, with nothing else installed.",
+		Long:          "Penstock checks graphs written in CUE, draws them and runs them as Apache Beam\npipelines: on this machine, with nothing else installed, or on a Flink cluster.",
 		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,

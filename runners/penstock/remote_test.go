@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -134,6 +135,7 @@ func outputsOf(t *testing.T, dir string) map[string]string {
 		}
 		if filepath.Ext(path) == ".parquet" {
 			for _, row := range readRows(t, path) {
+				maps.DeleteFunc(row, func(column, _ string) bool { return strings.HasSuffix(column, "seconds") })
 				outputs[name] += fmt.Sprintln(row)
 			}
 			return nil
@@ -161,27 +163,26 @@ func sameOutputs(t *testing.T, want, got string) {
 	}
 }
 
-// workersIn are the processes that a run's accounts name.
-func workersIn(t *testing.T, work string) map[string]bool {
+// statement is what a run's accounts hold of a bundle.
+type statement struct {
+	Worker string
+	Counts struct {
+		Node, Role string
+		In         int64
+	}
+}
+
+// statementsIn are those of the last run in a work folder.
+func statementsIn(t *testing.T, work string) (statements []statement) {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(work, "runs", "*", "*", "accounts.json"))
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("no accounts in %s: %v", work, err)
 	}
-	var statements []struct {
-		Worker string
-		Counts struct{ In int64 }
-	}
 	if err := json.Unmarshal(mustRead(t, paths[len(paths)-1]), &statements); err != nil {
 		t.Fatal(err)
 	}
-	workers := map[string]bool{}
-	for _, s := range statements {
-		if s.Counts.In > 0 {
-			workers[s.Worker] = true
-		}
-	}
-	return workers
+	return statements
 }
 
 // Another process does the work and gives the same files; the counts come back.
@@ -203,13 +204,22 @@ func TestRunRemote(t *testing.T) {
 	if got, want := accountOf(there), accountOf(here); got != want || !strings.Contains(got, "rejected") {
 		t.Errorf("accounts %q, want %q", got, want)
 	}
-	if n := len(workersIn(t, filepath.Join(dir, "shared"))); n != 1 {
-		t.Errorf("%d workers", n)
+	worker := ""
+	for _, s := range statementsIn(t, filepath.Join(dir, "shared")) {
+		if s.Worker == fmt.Sprintf("%s~%d", hostName(), os.Getpid()) || worker != "" && s.Worker != worker {
+			t.Errorf("%s of node %s was done by %s", worker, s.Counts.Node, s.Worker)
+		}
+		worker = s.Worker
 	}
 	limited, ok := penstockIn(t, dir, append(remote, "--limit", "450")...)
 	if !ok || !strings.Contains(limited, "450 in") {
 		t.Error(limited)
 	}
+}
+
+func hostName() string {
+	name, _ := os.Hostname()
+	return name
 }
 
 // accountOf is the line of a run's end that counts rows.

@@ -78,7 +78,7 @@ func (c *Cluster) configure(rest, rpc, blob int) {
 		"rest.address: 127.0.0.1", "rest.bind-address: 127.0.0.1", fmt.Sprintf("rest.port: %d", rest), fmt.Sprintf("blob.server.port: %d", blob),
 		"jobmanager.memory.process.size: 900m", "taskmanager.numberOfTaskSlots: 1", "taskmanager.cpu.cores: 1.0",
 		"heartbeat.interval: 1000", "heartbeat.timeout: 5000", "slot.request.timeout: 60000",
-		"restart-strategy.type: fixed-delay", "restart-strategy.fixed-delay.attempts: 20", "restart-strategy.fixed-delay.delay: 1 s",
+		"restart-strategy.type: fixed-delay", "restart-strategy.fixed-delay.attempts: 10", "restart-strategy.fixed-delay.delay: 1 s",
 		"taskmanager.memory.framework.heap.size: 128m", "taskmanager.memory.framework.off-heap.size: 128m",
 		"taskmanager.memory.task.heap.size: 256m", "taskmanager.memory.task.off-heap.size: 0m", "taskmanager.memory.managed.size: 128m",
 		"taskmanager.memory.network.min: 96m", "taskmanager.memory.network.max: 96m", "taskmanager.network.sort-shuffle.min-buffers: 64", "taskmanager.memory.jvm-metaspace.size: 640m",
@@ -140,7 +140,7 @@ func javaOptions(folder string) []string {
 }
 
 // startTimeout is how long a part of the cluster may take to be there.
-const startTimeout = time.Minute
+const startTimeout = 3 * time.Minute
 
 func (c *Cluster) wait(what string, there func() bool) {
 	c.t.Helper()
