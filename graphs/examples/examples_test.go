@@ -347,7 +347,7 @@ func TestDistillDigits(t *testing.T) {
 
 // The graph for MNIST runs on the shipped files of its format.
 func TestDistillMNIST(t *testing.T) {
-	out, _ := run(t, "distill-mnist", map[string]string{"iterations": "2", "networks": "1", "experts": "1", "epochs": "1", "steps": "2", "training": "10", "soft": "true"}, 0)
+	out, _ := run(t, "distill-mnist", map[string]string{"iterations": "2", "networks": "1", "experts": "1", "epochs": "2", "steps": "2", "training": "10", "soft": "true"}, 0)
 	rows := readRows(t, filepath.Join(out, "distilled.parquet"))
 	if len(rows) != 10 || len(rows[9]["image"].List()) != 144 || len(rows[9]["logits"].List()) != 10 {
 		t.Errorf("%d distilled images", len(rows))
