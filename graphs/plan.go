@@ -299,7 +299,7 @@ func (p *planner) connect(n *PlanNode) {
 	if n.Impl == nil {
 		return
 	}
-	if len(p.flawed) > 0 && len(n.Inputs) < len(n.Kind.Inputs) {
+	if len(p.flawed) > 0 && len(n.Inputs) < len(n.Kind.Inputs)-len(n.Kind.Optional) {
 		return // an input leads to a port that the schema finds fault with
 	}
 	var in transforms.Ports

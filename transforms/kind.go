@@ -17,6 +17,9 @@ type Kind struct {
 	Name    string
 	Inputs  []string // names of the input ports; none for a source
 	Outputs []string // names of the output ports; none for a sink
+	// Optional are those of Inputs that a graph may leave open. Columns then has no
+	// schema for them, and Inputs no rows.
+	Optional []string
 	// New makes a node from the node's configuration: a JSON object that has
 	// the fields of the CUE definition, defaults filled in, ports left out.
 	New func(config []byte) (Node, error)

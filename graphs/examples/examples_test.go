@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,6 +30,7 @@ import (
 	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"
 	_ "penstock.dev/transforms/pde"
+	_ "penstock.dev/transforms/retrieval"
 	_ "penstock.dev/transforms/synth"
 	_ "penstock.dev/transforms/table"
 )
@@ -236,6 +238,33 @@ func TestImageFolder(t *testing.T) {
 		if row["label"].Text() != "real" || string(row["image"].Bytes()) != string(original) {
 			t.Errorf("%s: label %s, %d bytes, the file has %d", row["path"].Text(), row["label"].Text(), len(row["image"].Bytes()), len(original))
 		}
+	}
+}
+
+func TestRetrieveSciFact(t *testing.T) {
+	out, counts := run(t, "retrieve-scifact", nil, 0)
+	if c := counts["found"]; c.In != 5483 || c.Emitted["out"] != 29966 {
+		t.Errorf("documents found: %+v", c)
+	}
+	f, err := os.Open(filepath.Join(out, "measures.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// bm25s 0.3.16 and trec_eval: transforms/retrieval/bm25/testdata/make_golden.py.
+	want := map[string]float64{"nDCG@10": 0.6818256830826421, "R@100": 0.9226666666666667}
+	for _, row := range rows[1:] {
+		mean, err := strconv.ParseFloat(row[2], 64)
+		if err != nil || math.Abs(mean-want[row[0]]) > 1e-12 {
+			t.Errorf("%s is %s, want %v", row[0], row[2], want[row[0]])
+		}
+	}
+	if len(rows) != 3 {
+		t.Errorf("%d lines, want a header and 2", len(rows))
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	_ "penstock.dev/transforms/events"
 	_ "penstock.dev/transforms/files"
 	_ "penstock.dev/transforms/pde"
+	_ "penstock.dev/transforms/retrieval"
 	_ "penstock.dev/transforms/synth"
 	_ "penstock.dev/transforms/table"
 )

@@ -231,4 +231,3 @@ func BenchmarkSearch(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*len(queries)), "µs/query")
 }
-
