@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // AppendText appends the plain text of a scalar of type t, as text formats write
@@ -56,6 +57,12 @@ func appendFloat(b []byte, x float64, bits int) []byte {
 	}
 	return append(b, ".0"...)
 }
+
+// PythonStrip removes white space around a text as Python's str.strip does: four
+// separators beyond those of strings.TrimSpace.
+func PythonStrip(s string) string { return strings.TrimFunc(s, isPythonSpace) }
+
+func isPythonSpace(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f }
 
 // IsSpeltOut reports whether AppendText has a spelling of its own for the
 // logical type, which is then text whatever the kind.

@@ -235,3 +235,15 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestAPlainRowSplitsAtItsDelimiters(t *testing.T) {
+	s := data.MustSchema(data.Field{Name: "a", Type: data.StringType}, data.Field{Name: "b", Type: data.StringType})
+	w := NewPlainWriter(s, '→')
+	text := w.AppendHeader(nil)
+	text = w.AppendRow(text, []data.Value{data.StringValue("say \"x\",\r\nthen→y"), data.StringValue("")})
+	text = w.AppendRow(text, []data.Value{{}, data.StringValue("\tü\n")})
+	want := "a→b\nsay \"x\",  then y→\n→\tü \n"
+	if string(text) != want {
+		t.Errorf("%q, want %q", text, want)
+	}
+}

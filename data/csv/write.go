@@ -13,6 +13,7 @@ type Writer struct {
 	schema    *data.Schema
 	delimiter []byte
 	special   []byte // what makes a field need quotes
+	plain     bool   // no quotes
 	field     []byte
 }
 
@@ -20,6 +21,14 @@ type Writer struct {
 func NewWriter(schema *data.Schema, delimiter rune) *Writer {
 	d := []byte(string(delimiter))
 	return &Writer{schema: schema, delimiter: d, special: append([]byte("\"\r\n"), d...)}
+}
+
+// NewPlainWriter makes a writer for readers that split at delimiters and know no
+// quotes, such as ColBERT's: a delimiter or line end within a field becomes a space.
+func NewPlainWriter(schema *data.Schema, delimiter rune) *Writer {
+	w := NewWriter(schema, delimiter)
+	w.plain = true
+	return w
 }
 
 // AppendHeader appends the line of the columns' names.
@@ -47,7 +56,7 @@ func (w *Writer) AppendRow(b []byte, values []data.Value) []byte {
 		}
 		b = w.append(b, i, w.field)
 	}
-	if len(values) == 1 && values[0].IsNull() {
+	if len(values) == 1 && values[0].IsNull() && !w.plain {
 		b = append(b, `""`...) // an empty line would be no row
 	}
 	return append(b, '\n')
@@ -62,7 +71,10 @@ func (w *Writer) delimit(b []byte, i int) []byte {
 
 func (w *Writer) append(b []byte, i int, field []byte) []byte {
 	b = w.delimit(b, i)
-	if len(field) > 0 && !w.needsQuotes(field) {
+	switch {
+	case w.plain:
+		return w.appendPlain(b, field)
+	case len(field) > 0 && !w.needsQuotes(field):
 		return append(b, field...)
 	}
 	b = append(b, '"')
@@ -75,6 +87,21 @@ func (w *Writer) append(b []byte, i int, field []byte) []byte {
 		field = field[quote+1:]
 	}
 	return append(append(b, field...), '"')
+}
+
+// appendPlain appends a field without what would end it.
+func (w *Writer) appendPlain(b, field []byte) []byte {
+	for len(field) > 0 {
+		switch {
+		case bytes.HasPrefix(field, w.delimiter):
+			b, field = append(b, ' '), field[len(w.delimiter):]
+		case field[0] == '\r' || field[0] == '\n':
+			b, field = append(b, ' '), field[1:]
+		default:
+			b, field = append(b, field[0]), field[1:]
+		}
+	}
+	return b
 }
 
 func (w *Writer) needsQuotes(field []byte) bool {

@@ -29,7 +29,7 @@ func init() {
 	transforms.Register(transforms.Kind{
 		Name: "WriteCSV", Inputs: []string{transforms.In},
 		New: func(config []byte) (transforms.Node, error) {
-			n := &WriteCSV{Delimiter: ","}
+			n := &WriteCSV{Delimiter: ",", Header: true, Quotes: true}
 			if err := transforms.Decode(config, n); err != nil {
 				return nil, err
 			}
@@ -37,7 +37,7 @@ func init() {
 				return nil, err
 			}
 			return newTextSink(n.Path, csvExtensions, func(s *data.Schema) rowFormat {
-				return csvFormat{csv.NewWriter(s, delimiterRune(n.Delimiter))}
+				return n.format(s)
 			})
 		},
 	})
@@ -238,16 +238,34 @@ func (n *ReadCSV) Read(ctx context.Context, s transforms.Split, emit func(*data.
 	}
 }
 
-// WriteCSV writes rows to a CSV file with a header, compressed if its name ends
+// WriteCSV writes rows to a CSV file, compressed if its name ends
 // in .gz or .zst, or a folder of them. See csv.Writer for the types.
 type WriteCSV struct {
 	Path      string `json:"path"`      // a file, or a folder with a closing slash
 	Delimiter string `json:"delimiter"` // one character
+	Header    bool   `json:"header"`    // whether the first line names the columns
+	Quotes    bool   `json:"quotes"`    // false for readers that know no quotes
 }
 
-type csvFormat struct{ writer *csv.Writer }
+func (n *WriteCSV) format(s *data.Schema) rowFormat {
+	newWriter := csv.NewWriter
+	if !n.Quotes {
+		newWriter = csv.NewPlainWriter
+	}
+	return csvFormat{newWriter(s, delimiterRune(n.Delimiter)), n.Header}
+}
 
-func (f csvFormat) header() []byte { return f.writer.AppendHeader(nil) }
+type csvFormat struct {
+	writer *csv.Writer
+	named  bool
+}
+
+func (f csvFormat) header() []byte {
+	if !f.named {
+		return nil
+	}
+	return f.writer.AppendHeader(nil)
+}
 
 func (f csvFormat) appendRow(b []byte, values []data.Value) []byte {
 	return f.writer.AppendRow(b, values)

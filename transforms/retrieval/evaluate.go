@@ -164,13 +164,13 @@ func (n *EvaluateRetrieval) Run(ctx context.Context, in transforms.Inputs, emit 
 	if len(gains) == 0 {
 		return errors.New("qrels has no judgement, so there is nothing to measure against")
 	}
-	rankings, err := n.ranked.read(ctx, in, transforms.In)
+	rankings, err := n.ranked.read(ctx, in, transforms.In, nil)
 	if err != nil {
 		return err
 	}
 	var others map[string][]entry
 	if n.compares {
-		if others, err = n.base.read(ctx, in, baseline); err != nil {
+		if others, err = n.base.read(ctx, in, baseline, nil); err != nil {
 			return err
 		}
 	}

@@ -35,11 +35,17 @@ type entry struct {
 	document string
 	rank     int64
 	row      int64 // its number in the input
+
+	// What MineNegatives notes.
+	positive bool    // it answers the query
+	copy     bool    // its text is that of a document that does
+	blank    bool    // it has no text
+	score    float64 // -Inf if it has none
 }
 
 // read reads rankings by query, each from the best on. Rows that are incomplete, or
-// name a document again, are refused.
-func (c rankedColumns) read(ctx context.Context, in transforms.Inputs, port string) (map[string][]entry, error) {
+// name a document again, are refused. note, if any, sees the others.
+func (c rankedColumns) read(ctx context.Context, in transforms.Inputs, port string, note func(r *data.Record, query string, e *entry)) (map[string][]entry, error) {
 	rankings := map[string][]entry{}
 	seen := map[[2]string]bool{}
 	row := int64(-1)
@@ -58,6 +64,9 @@ func (c rankedColumns) read(ctx context.Context, in transforms.Inputs, port stri
 		}
 		seen[[2]string{query, e.document}] = true
 		e.row = row
+		if note != nil {
+			note(r, query, &e)
+		}
 		rankings[query] = append(rankings[query], e)
 	}
 	for _, ranking := range rankings {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"penstock.dev/data"
@@ -60,13 +59,7 @@ func taskType(name string) (string, bool) {
 // BonitoPrompt is the prompt that a Bonito model was trained to complete, byte for
 // byte; task is the full name of its type.
 func BonitoPrompt(task, context string) string {
-	return "<|tasktype|>\n" + task + "\n<|context|>\n" + strip(context) + "\n<|task|>\n"
-}
-
-// strip removes white space around a text as Python does: four separators beyond
-// those of strings.TrimSpace.
-func strip(s string) string {
-	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r >= 0x1c && r <= 0x1f })
+	return "<|tasktype|>\n" + task + "\n<|context|>\n" + data.PythonStrip(context) + "\n<|task|>\n"
 }
 
 const (
@@ -78,12 +71,12 @@ const (
 // either side of one pipe, and the context takes the place of its placeholder. pipes
 // is the number of pipes; the completion is a task if that is 1.
 func ParseBonito(completion, context string) (input, output string, pipes int) {
-	parts := strings.Split(strip(completion), pipe)
+	parts := strings.Split(data.PythonStrip(completion), pipe)
 	if len(parts) != 2 {
 		return "", "", len(parts) - 1
 	}
-	context = strip(context)
-	return strings.ReplaceAll(strip(parts[0]), placeholder, context), strings.ReplaceAll(strip(parts[1]), placeholder, context), 1
+	context = data.PythonStrip(context)
+	return strings.ReplaceAll(data.PythonStrip(parts[0]), placeholder, context), strings.ReplaceAll(data.PythonStrip(parts[1]), placeholder, context), 1
 }
 
 // BonitoConfig configures the kind Bonito; see specs.#Bonito.

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"penstock.dev/data"
 )
 
 // goldens are cases of the published package (BatsResearch/bonito, 1e1efb2), computed
@@ -83,8 +85,8 @@ func FuzzParseBonito(f *testing.F) {
 		}
 		before, after, _ := strings.Cut(completion, pipe)
 		for raw, made := range map[string]string{before: input, after: output} {
-			if strings.Contains(raw, placeholder) && !strings.Contains(made, strip(text)) {
-				t.Errorf("%q is not in %q", strip(text), made)
+			if strings.Contains(raw, placeholder) && !strings.Contains(made, data.PythonStrip(text)) {
+				t.Errorf("%q is not in %q", data.PythonStrip(text), made)
 			}
 			if strings.Contains(made, placeholder) && !strings.Contains(text, "{") && !strings.Contains(text, "}") {
 				t.Errorf("%q holds the placeholder", made)
