@@ -73,9 +73,12 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 		}
 	}
 	r := &Result{Plan: plan, Options: o, Started: time.Now()}
-	r.ID = r.Started.UTC().Format("20060102-150405") + "-" + strings.ToLower(rand.Text()[:6])
+	r.ID = r.Started.UTC().Format(IDTime) + "-" + strings.ToLower(rand.Text()[:6])
 	r.Folder = filepath.Join(o.Work, "runs", plan.Graph.Name, r.ID)
 	if err := os.MkdirAll(r.Folder, 0o755); err != nil {
+		return nil, err
+	}
+	if err := r.saveGraph(); err != nil {
 		return nil, err
 	}
 	sweep(o.Work)
@@ -107,6 +110,28 @@ func Run(ctx context.Context, plan *graphs.Plan, o Options) (*Result, error) {
 		r.Err = err
 	}
 	return r, nil
+}
+
+// Files of a run's folder.
+const (
+	GraphFile   = "graph.json" // the graph as evaluated, written before anything runs
+	AccountFile = "run.json"   // how the run went
+)
+
+// IDTime is the layout of the time, in UTC, that the id of a run begins with.
+const IDTime = "20060102-150405"
+
+// saveGraph leaves the graph in the run's folder.
+func (r *Result) saveGraph() error {
+	text, err := r.Plan.Graph.JSON()
+	if err != nil {
+		return err
+	}
+	_, err = r.Save(GraphFile, func(w io.Writer) error {
+		_, err := w.Write(text)
+		return err
+	})
+	return err
 }
 
 // sweep removes the rows that runs which were killed had on disk.

@@ -45,7 +45,11 @@ func (n *Node) evaluated() *object {
 	for _, in := range n.Inputs {
 		lists[in.Port] = append(lists[in.Port], in.From.String())
 	}
-	for _, f := range schema().byName[n.Kind].fields {
+	var fields []*field // none of a kind that the schema does not have
+	if k := schema().byName[n.Kind]; k != nil {
+		fields = k.fields
+	}
+	for _, f := range fields {
 		switch from := lists[f.name]; {
 		case len(from) == 0:
 		case f.typ.form == listForm:
@@ -54,8 +58,8 @@ func (n *Node) evaluated() *object {
 			o.add(f.name, from[0])
 		}
 	}
-	if fields := bytes.TrimSpace(n.Config); len(fields) > len("{}") {
-		o.raw(fields[1 : len(fields)-1])
+	if config := bytes.TrimSpace(n.Config); len(config) > len("{}") {
+		o.raw(config[1 : len(config)-1])
 	}
 	return &o
 }

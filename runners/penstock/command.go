@@ -30,7 +30,7 @@ func newCommand() *cobra.Command {
 		return nil
 	}
 	root.AddCommand(
-		checkCommand(), lintCommand(), fmtCommand(), evalCommand(), testCommand(), runCommand(), previewCommand(), graphCommand(),
+		checkCommand(), lintCommand(), fmtCommand(), evalCommand(), testCommand(), runCommand(), runsCommand(), previewCommand(), graphCommand(),
 		nodesCommand(), explainCommand(), newGraphCommand(), initCommand(),
 		inspectCommand(), modelsCommand(), calibrateCommand(), serveCommand(), retryCommand(), workerCommand(), equalCommand(), tapCommand(), versionCommand(),
 	)

@@ -135,7 +135,7 @@ func saveReport(result *runners.Result, path string) (*report.Run, error) {
 			return nil, err
 		}
 	}
-	_, err := result.SaveJSON("run.json", account)
+	_, err := result.SaveJSON(runners.AccountFile, account)
 	return account, err
 }
 
