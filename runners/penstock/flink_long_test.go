@@ -134,3 +134,22 @@ func TestFlinkGroupBy(t *testing.T) {
 	t.Logf("Flink: %v", measure(t, dir, flinkRun(c, workers, "there")...))
 	sameOutputs(t, filepath.Join(dir, "here"), filepath.Join(dir, "there"))
 }
+
+// A graph that is bound by its model, on one slot and on two, with a core for each
+// worker process.
+func TestFlinkScaling(t *testing.T) {
+	if os.Getenv("PENSTOCK_LONG") == "" {
+		t.Skip("takes minutes: set PENSTOCK_LONG=1")
+	}
+	c := flinktest.Start(t, 2)
+	workers := startProcess(t, "env", "GOMAXPROCS=1", "penstock", "worker", "--listen", "127.0.0.1:0")
+	dir := modelFolder(t, 80, 120)
+	few := modelFolder(t, 2, 120)
+	for turn := range 2 {
+		start := measure(t, few, flinkRun(c, workers, fmt.Sprint("start", turn))...)
+		one := measure(t, dir, flinkRun(c, workers, fmt.Sprint("one", turn), "--parallelism", "1")...)
+		two := measure(t, dir, flinkRun(c, workers, fmt.Sprint("two", turn))...)
+		t.Logf("two texts: %v; one slot: %v; two slots: %v; %.2f times as fast, %.2f without the time of two texts", start, one, two,
+			one.took.Seconds()/two.took.Seconds(), (one.took-start.took).Seconds()/(two.took-start.took).Seconds())
+	}
+}
