@@ -480,6 +480,49 @@ func TestWatchScores(t *testing.T) {
 	}
 }
 
+// Every document that is picked gets a query, four documents that are not its own stand
+// against it, and the recorded answers are those of the prompts that the graph makes.
+func TestDUQGen(t *testing.T) {
+	out, counts := run(t, "duqgen-scifact", nil, 0)
+	const documents, negatives = 12, 4
+	if c := counts["written"]; c.In != documents || c.Passed != documents {
+		t.Errorf("%d of %d queries were written", c.Passed, c.In)
+	}
+	b, err := os.ReadFile(filepath.Join(out, "pairs.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	labels := map[string][2]int{}
+	positive, seen := map[string]string{}, map[string]bool{}
+	for line := range strings.Lines(string(b)) {
+		var row struct {
+			Query, Document string
+			Label           float64
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			t.Fatal(err)
+		}
+		n := labels[row.Query]
+		n[int(row.Label)]++
+		labels[row.Query] = n
+		if row.Label == 1 {
+			positive[row.Query] = row.Document
+		}
+		if seen[row.Query+row.Document] {
+			t.Errorf("a pair comes twice: %s", row.Query)
+		}
+		seen[row.Query+row.Document] = true
+	}
+	if len(labels) != documents {
+		t.Errorf("%d queries", len(labels))
+	}
+	for query, n := range labels {
+		if n != [2]int{negatives, 1} || positive[query] == "" {
+			t.Errorf("%q: %d negatives and %d positives", query, n[0], n[1])
+		}
+	}
+}
+
 // Groups and bands hold every row, and line breaks alone do as well as the README says.
 func TestAuditText(t *testing.T) {
 	inRoot(t)
