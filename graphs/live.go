@@ -384,6 +384,10 @@ type inputs struct {
 // Reject implements transforms.Inputs. The row was taken for passed when it was
 // gathered.
 func (in *inputs) Reject(r *transforms.Rejected) {
+	if r.Part {
+		in.live.rejectParts(in.out, []*transforms.Rejected{r})
+		return
+	}
 	in.live.counts.passed.Add(-1)
 	in.live.reject(in.out, r)
 }

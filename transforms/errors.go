@@ -80,6 +80,9 @@ type Rejected struct {
 	Record *data.Record // the row as it reached the node; for a source, as far as it could be read
 	Class  string
 	Err    string
+	// Part says that the row is accounted for without this: a Global refuses a part
+	// of what it made of the row (see PartsRejected).
+	Part bool
 }
 
 // AsRejected turns the error a node returned for a row into what the rejects

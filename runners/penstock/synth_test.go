@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -26,6 +28,7 @@ param: {
 	model:       string | *"tiny" @tag(model)
 	parseOnly:   bool | *false  @tag(parseOnly,type=bool)
 	usd:         number | *0    @tag(usd,type=number)
+	accept:      int | *0       @tag(accept,type=int)
 }
 
 graph: specs.#Graph & {
@@ -35,6 +38,7 @@ graph: specs.#Graph & {
 		read: specs.#ReadJSONL & {path: param.input, columns: {id: "string", text: "string"}, key: "id"}
 		tasks: specs.#Bonito & {
 			in: read.out, task: "ynqa", n: 2, parseOnly: param.parseOnly
+			if param.accept > 0 {accept: param.accept}
 			generator: {
 				api: "completions", url: param.url, model: param.model, key: env: "SYNTH_TEST_KEY"
 				timeout: "500ms", attempts: 8, backoff: "5ms", concurrency: param.concurrency
@@ -250,6 +254,33 @@ func TestGenerationIsTheSameForAnyConcurrencyAndOrder(t *testing.T) {
 		if got != want || len(got) == 0 {
 			t.Errorf("%v: the rows are others than with one request at a time", c)
 		}
+	}
+}
+
+// With a number to be accepted a run ends there: with the same rows for any number of
+// requests at once, although it was killed on the way, and having asked for the same.
+func TestAcceptedRowsAreTheSameForAnyConcurrency(t *testing.T) {
+	const rows, accept = 120, 70
+	flaky := endpointtest.Options{Delay: 3 * time.Millisecond, Busy: .05, Broken: .05}
+	dir, server := synthFolder(t, rows, flaky)
+	var rowsOf, accountsOf, askedOf []string
+	for _, concurrency := range []string{"1", "16"} {
+		server.Behave(flaky)
+		args := []string{"run", "graph.cue", "--work", "work" + concurrency, "-t", "url=" + server.URL, "-t", "concurrency=" + concurrency, "-t", fmt.Sprint("accept=", accept)}
+		p := start(t, dir, args...)
+		p.when(func() bool { return len(server.Answered()) >= accept/2 })
+		p.Process.Kill()
+		<-p.ended
+		output := succeed(t, dir, args...)
+		if n := parquetRows(t, filepath.Join(dir, "out", "tasks.parquet")); n != accept {
+			t.Errorf("%d rows, want %d", n, accept)
+		}
+		rowsOf = append(rowsOf, tableOf(t, filepath.Join(dir, "out", "tasks.parquet")))
+		accountsOf = append(accountsOf, summaryPattern.FindString(strings.Join(strings.Fields(output), " ")))
+		askedOf = append(askedOf, fmt.Sprint(slices.Sorted(maps.Keys(server.Answered()))))
+	}
+	if rowsOf[0] != rowsOf[1] || accountsOf[0] != accountsOf[1] || askedOf[0] != askedOf[1] {
+		t.Errorf("with 16 requests at once %s, with one %s; the same prompts: %v", accountsOf[1], accountsOf[0], askedOf[0] == askedOf[1])
 	}
 }
 

@@ -3,8 +3,6 @@ package synth
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -20,40 +18,6 @@ func init() {
 		Outputs: []string{transforms.Out, transforms.Rejects},
 		New:     newBonito,
 	})
-}
-
-// TaskTypes are the types of task that Bonito was trained for (Nayak et al. 2024,
-// Findings of ACL 2024, 748), by their short names.
-var TaskTypes = map[string]string{
-	"exqa":          "extractive question answering",
-	"mcqa":          "multiple-choice question answering",
-	"qg":            "question generation",
-	"qa":            "question answering without choices",
-	"ynqa":          "yes-no question answering",
-	"coref":         "coreference resolution",
-	"paraphrase":    "paraphrase generation",
-	"paraphrase_id": "paraphrase identification",
-	"sent_comp":     "sentence completion",
-	"sentiment":     "sentiment",
-	"summarization": "summarization",
-	"text_gen":      "text generation",
-	"topic_class":   "topic classification",
-	"wsd":           "word sense disambiguation",
-	"te":            "textual entailment",
-	"nli":           "natural language inference",
-}
-
-// taskType is the full name of a type of task that is given by either name.
-func taskType(name string) (string, bool) {
-	if full, ok := TaskTypes[name]; ok {
-		return full, true
-	}
-	for _, full := range TaskTypes {
-		if full == name {
-			return full, true
-		}
-	}
-	return "", false
 }
 
 // BonitoPrompt is the prompt that a Bonito model was trained to complete, byte for
@@ -81,14 +45,14 @@ func ParseBonito(completion, context string) (input, output string, pipes int) {
 
 // BonitoConfig configures the kind Bonito; see specs.#Bonito.
 type BonitoConfig struct {
-	Column     string    `json:"column"`
-	Task       string    `json:"task"`
-	TaskColumn string    `json:"taskColumn"`
-	Preset     string    `json:"preset"`
-	N          int       `json:"n"`
-	Cut        string    `json:"cut"`
-	ParseOnly  bool      `json:"parseOnly"`
-	Generator  Generator `json:"generator"`
+	Column    string    `json:"column"`
+	Preset    string    `json:"preset"`
+	N         int       `json:"n"`
+	Accept    int       `json:"accept"`
+	Cut       string    `json:"cut"`
+	ParseOnly bool      `json:"parseOnly"`
+	Generator Generator `json:"generator"`
+	TaskChoice
 	Sampling
 }
 
@@ -100,10 +64,8 @@ var presets = map[string][2]float64{"package": {0.5, 0.95}, "paper": {0.95, 0.5}
 // is a row of its own.
 type Bonito struct {
 	draws
-	config       BonitoConfig
-	column, task int // task is -1 for one task for all
-	constant     string
-	out          *data.Schema
+	config BonitoConfig
+	column int
 }
 
 var (
@@ -124,29 +86,12 @@ func newBonito(config []byte) (transforms.Node, error) {
 	c := &b.config
 	preset := presets[c.Preset]
 	c.Sampling = c.withDefaults(preset[0], preset[1])
-	b.draws.n, b.draws.completer.config, b.parseOnly = c.N, c.Generator, c.ParseOnly
-	errs := []error{c.Sampling.mistakes(), c.Generator.mistakes()}
+	b.draws.n, b.draws.accept, b.draws.completer.config, b.parseOnly = c.N, c.Accept, c.Generator, c.ParseOnly
+	errs := []error{c.Sampling.mistakes(), c.TaskChoice.mistakes(), c.Generator.mistakes()}
 	if c.Generator.API == endpoint.Chat {
 		errs = append(errs, &transforms.FieldError{Field: "generator.api", Message: "a chat template spoils Bonito's prompt", Hint: "use api completions, ollama or llamacpp"})
 	}
-	if (c.Task == "") == (c.TaskColumn == "") {
-		errs = append(errs, &transforms.FieldError{Field: "task", Message: "one of task and taskColumn says what to make", Hint: `task: "ynqa"`})
-	}
-	if c.Task != "" {
-		var ok bool
-		if b.constant, ok = taskType(c.Task); !ok {
-			errs = append(errs, &transforms.FieldError{Field: "task", Message: fmt.Sprintf("no type of task %q", c.Task), Hint: "one of " + strings.Join(taskNames(), ", ") + ", or its full name"})
-		}
-	}
-	return b, errors.Join(errs...)
-}
-
-func taskNames() (names []string) {
-	for short := range TaskTypes {
-		names = append(names, short)
-	}
-	slices.Sort(names)
-	return names
+	return upTo(c.Accept, b), errors.Join(errs...)
 }
 
 // messageType is the type of a message of a chat.
@@ -156,50 +101,50 @@ var messageType = data.Type{Kind: data.Struct, Fields: []data.Field{{Name: "role
 func (b *Bonito) Columns(in transforms.Ports) (transforms.Ports, error) {
 	schema := in.Get(transforms.In)
 	err := transforms.NeedColumn(schema, "column", b.config.Column, data.String)
-	if c := b.config.TaskColumn; c != "" {
-		err = errors.Join(err, transforms.NeedColumn(schema, "taskColumn", c, data.String))
-	}
-	if err := errors.Join(err, b.find()); err != nil {
+	if err := errors.Join(err, b.config.need(schema), b.find()); err != nil {
 		return nil, err
 	}
-	b.column, b.task = schema.Index(b.config.Column), schema.Index(b.config.TaskColumn)
+	b.column = schema.Index(b.config.Column)
 	add := []data.Field{
 		{Name: "task_type", Type: data.StringType},
 		{Name: "input", Type: data.StringType},
 		{Name: "output", Type: data.StringType},
 		{Name: "messages", Type: data.ListOf(messageType, false)},
 	}
-	var ports transforms.Ports
-	b.out, ports, err = b.ports(schema, append(add, drawFields...)...)
-	return ports, err
+	return b.ports(schema, append(add, drawFields...)...)
 }
 
 // Process implements transforms.Row.
 func (b *Bonito) Process(ctx context.Context, r *data.Record, emit transforms.Emit) error {
+	requests, judge, err := b.ask(r)
+	if err != nil {
+		return err
+	}
+	return b.process(ctx, r, requests, judge, emit)
+}
+
+// ask implements drawer.
+func (b *Bonito) ask(r *data.Record) ([]endpoint.Request, judge, error) {
 	text := r.Values[b.column]
 	switch {
 	case text.IsNull():
-		return transforms.Reject("null", "column %s is null", b.config.Column)
+		return nil, nil, transforms.Reject("null", "column %s is null", b.config.Column)
 	case !utf8.ValidString(text.Text()):
-		return transforms.Reject("utf8", "column %s is not valid UTF-8", b.config.Column)
+		return nil, nil, transforms.Reject("utf8", "column %s is not valid UTF-8", b.config.Column)
 	}
-	task := b.constant
-	if b.task >= 0 {
-		var ok bool
-		if task, ok = taskType(r.Values[b.task].Text()); !ok {
-			return transforms.Reject("task", "column %s has no type of task: %.40q", b.config.TaskColumn, r.Values[b.task].Text())
-		}
+	task, err := b.config.of(r)
+	if err != nil {
+		return nil, nil, err
 	}
 	judge := func(_ context.Context, a answer, q endpoint.Request) ([]data.Value, answer, error) {
-		values, err := b.accept(a, q, task, text.Text())
+		values, err := b.judge(a, q, task, text.Text())
 		return values, a, err
 	}
-	requests := b.requests(b.config.Sampling, "", BonitoPrompt(task, text.Text()), nil)
-	return b.process(ctx, r, b.out, requests, judge, emit)
+	return b.requests(b.config.Sampling, "", BonitoPrompt(task, text.Text()), nil), judge, nil
 }
 
-// accept makes the columns of a completion that is a task.
-func (b *Bonito) accept(a answer, r endpoint.Request, task, text string) ([]data.Value, error) {
+// judge makes the columns of a completion that is a task.
+func (b *Bonito) judge(a answer, r endpoint.Request, task, text string) ([]data.Value, error) {
 	if a.Finish == "length" && b.config.Cut == "reject" {
 		return nil, transforms.Reject("length", "the completion is cut at maxTokens %d", r.MaxTokens)
 	}

@@ -34,13 +34,15 @@ var failedFields = []data.Field{
 }
 
 // draws makes the completions of a node's rows and keeps their accounts: every
-// completion asked for is accepted, rejected for what it says, or failed.
+// completion asked for is accepted, rejected for what it says, or failed; those that
+// accept makes needless are spared.
 type draws struct {
 	completer
-	n     int
-	input *data.Schema
+	n          int
+	accept     int          // completions to be accepted, 0 for all that can be
+	out, input *data.Schema // of the ports out and rejects
 
-	accepted, rejected, failed atomic.Int64
+	accepted, rejected, failed, spared atomic.Int64
 
 	mutex     sync.Mutex
 	rehearsed []rehearsal // of a dry run, the first rows by order
@@ -83,64 +85,74 @@ func (d *draws) Window() int {
 }
 
 // ports are the schemas of a node that adds columns to its input.
-func (d *draws) ports(in *data.Schema, add ...data.Field) (*data.Schema, transforms.Ports, error) {
+func (d *draws) ports(in *data.Schema, add ...data.Field) (transforms.Ports, error) {
 	out, err := transforms.AddColumns(in, "", add...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	failed, err := transforms.AddColumns(in, "", failedFields...)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	d.input = failed
-	return out, transforms.Ports{{Name: transforms.Out, Schema: out}, {Name: transforms.Rejects, Schema: transforms.RejectSchema(failed)}}, nil
+	d.out, d.input = out, failed
+	return transforms.Ports{{Name: transforms.Out, Schema: out}, {Name: transforms.Rejects, Schema: transforms.RejectSchema(failed)}}, nil
 }
 
 // judge makes of a completion the values behind those of the row, or an error that
 // rejects it. It may ask again (see structure.repair).
 type judge func(ctx context.Context, a answer, r endpoint.Request) ([]data.Value, answer, error)
 
+// result is what became of a completion: the values behind those of the row, or an
+// error that rejects it or ends the run.
+type result struct {
+	values []data.Value
+	answer answer
+	err    error
+}
+
 // process asks for the completions of a row and hands on those that judge accepts.
-func (d *draws) process(ctx context.Context, r *data.Record, out *data.Schema, requests []endpoint.Request, accept judge, emit transforms.Emit) error {
+func (d *draws) process(ctx context.Context, r *data.Record, requests []endpoint.Request, accept judge, emit transforms.Emit) error {
 	if d.dry {
 		d.rehearse(r, requests)
 		return nil
 	}
-	type result struct {
-		values []data.Value
-		answer answer
-		err    error
-	}
 	results := make([]result, len(requests))
 	var wg sync.WaitGroup
 	for i, request := range requests {
-		wg.Go(func() {
-			a, err := d.complete(ctx, request)
-			if err != nil {
-				results[i] = result{answer: a, err: err}
-				if isReject(err) {
-					d.failed.Add(1)
-				}
-				return
-			}
-			values, a, err := accept(ctx, a, request)
-			results[i] = result{values, a, err}
-			switch {
-			case err == nil:
-				d.accepted.Add(1)
-			case isReject(err):
-				d.rejected.Add(1)
-			}
-		})
+		wg.Go(func() { results[i] = d.draw(ctx, request, accept) })
 	}
 	wg.Wait()
+	return d.deliver(r, results, emit)
+}
+
+// draw asks for a completion and counts what becomes of it.
+func (d *draws) draw(ctx context.Context, request endpoint.Request, accept judge) result {
+	a, err := d.complete(ctx, request)
+	if err != nil {
+		if isReject(err) {
+			d.failed.Add(1)
+		}
+		return result{answer: a, err: err}
+	}
+	values, a, err := accept(ctx, a, request)
+	switch {
+	case err == nil:
+		d.accepted.Add(1)
+	case isReject(err):
+		d.rejected.Add(1)
+	}
+	return result{values, a, err}
+}
+
+// deliver hands on what became of a row's completions, in order.
+func (d *draws) deliver(r *data.Record, results []result, emit transforms.Emit) error {
 	var refused transforms.PartsRejected
 	for i, res := range results {
 		var reject *transforms.RejectError
 		switch {
 		case res.err == nil:
 			values := append(slices.Clone(r.Values), res.values...)
-			emit(transforms.Out, r.Child(i, out, values))
+			emit(transforms.Out, r.Child(i, d.out, values))
 		case errors.As(res.err, &reject):
 			part := r.Child(i, d.input, append(slices.Clone(r.Values), account(i, res.answer)...))
 			refused = append(refused, &transforms.Rejected{Record: part, Class: reject.Class, Err: reject.Message})
@@ -250,6 +262,9 @@ func (d *draws) Summary() []string {
 	}
 	paid, recalled, lost := d.ledger.figures()
 	line := fmt.Sprintf("%d completions accepted, %d rejected, %d failed", d.accepted.Load(), d.rejected.Load(), d.failed.Load())
+	if d.accept > 0 {
+		line += fmt.Sprintf(", %d not asked for", d.spared.Load())
+	}
 	if d.config.costs() {
 		line += fmt.Sprintf("; %d requests, %d tokens in, %d out", paid.requests, paid.in, paid.out)
 		if d.config.Price != (Price{}) {

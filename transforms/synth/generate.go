@@ -25,6 +25,7 @@ type GenerateConfig struct {
 	Prompt     string             `json:"prompt"`
 	System     string             `json:"system"`
 	N          int                `json:"n"`
+	Accept     int                `json:"accept"`
 	Schema     json.RawMessage    `json:"schema"`
 	Columns    transforms.Columns `json:"columns"`
 	Repair     int                `json:"repair"`
@@ -42,7 +43,6 @@ type Generate struct {
 	config         GenerateConfig
 	system, prompt transforms.Template
 	structure      *structure
-	out            *data.Schema
 }
 
 var (
@@ -62,7 +62,7 @@ func newGenerate(config []byte) (transforms.Node, error) {
 	}
 	c := &g.config
 	c.Sampling = c.withDefaults(0, 1)
-	g.draws.n, g.draws.completer.config, g.parseOnly = c.N, c.Generator, c.ParseOnly
+	g.draws.n, g.draws.accept, g.draws.completer.config, g.parseOnly = c.N, c.Accept, c.Generator, c.ParseOnly
 	errs := []error{c.Sampling.mistakes(), c.Generator.mistakes()}
 	if c.System != "" && c.Generator.API != endpoint.Chat {
 		errs = append(errs, &transforms.FieldError{Field: "system", Message: "api " + c.Generator.API + " takes a prompt alone", Hint: "put it in front of the prompt, or use api chat"})
@@ -75,7 +75,7 @@ func newGenerate(config []byte) (transforms.Node, error) {
 		g.structure, err = newStructure(c.Schema, c.Columns)
 		errs = append(errs, err)
 	}
-	return g, errors.Join(errs...)
+	return upTo(c.Accept, g), errors.Join(errs...)
 }
 
 // Columns implements transforms.Node.
@@ -98,23 +98,29 @@ func (g *Generate) Columns(in transforms.Ports) (transforms.Ports, error) {
 	if g.structure != nil {
 		add = append(add, g.structure.columns...)
 	}
-	var ports transforms.Ports
-	g.out, ports, err = g.ports(schema, add...)
-	return ports, err
+	return g.ports(schema, add...)
 }
 
 // Process implements transforms.Row.
 func (g *Generate) Process(ctx context.Context, r *data.Record, emit transforms.Emit) error {
-	prompt, err := g.prompt.Fill(r, nil)
+	requests, judge, err := g.ask(r)
 	if err != nil {
 		return err
+	}
+	return g.process(ctx, r, requests, judge, emit)
+}
+
+// ask implements drawer.
+func (g *Generate) ask(r *data.Record) ([]endpoint.Request, judge, error) {
+	prompt, err := g.prompt.Fill(r, nil)
+	if err != nil {
+		return nil, nil, err
 	}
 	system, err := g.system.Fill(r, nil)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	requests := g.requests(g.config.Sampling, system, prompt, g.config.Schema)
-	return g.process(ctx, r, g.out, requests, g.judge, emit)
+	return g.requests(g.config.Sampling, system, prompt, g.config.Schema), g.judge, nil
 }
 
 // judge takes a completion that is whole and follows the schema; one that does not is
