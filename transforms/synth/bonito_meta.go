@@ -74,9 +74,6 @@ func (c BonitoMetaConfig) columns() [3][2]string {
 // Columns implements transforms.Node.
 func (n *BonitoMeta) Columns(in transforms.Ports) (transforms.Ports, error) {
 	s := in.Get(transforms.In)
-	if s == nil {
-		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
-	}
 	errs := []error{n.config.need(s)}
 	for _, c := range n.config.columns() {
 		errs = append(errs, transforms.NeedColumn(s, c[0], c[1], data.String))
