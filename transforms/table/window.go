@@ -89,9 +89,12 @@ func newWindow(config []byte) (transforms.Node, error) {
 	if c.Slide.Duration == 0 {
 		c.Slide = c.Size
 	}
-	for field, d := range map[string]time.Duration{"size": c.Size.Duration, "slide": c.Slide.Duration, "gap": c.Gap.Duration} {
-		if d%time.Microsecond != 0 {
-			return nil, wrong(field, "%v is not a whole number of microseconds", d)
+	for _, f := range []struct {
+		name  string
+		value time.Duration
+	}{{"size", c.Size.Duration}, {"slide", c.Slide.Duration}, {"gap", c.Gap.Duration}} {
+		if f.value%time.Microsecond != 0 {
+			return nil, wrong(f.name, "%v is not a whole number of microseconds", f.value)
 		}
 	}
 	switch {
