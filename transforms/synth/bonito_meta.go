@@ -24,7 +24,7 @@ func init() {
 // An error rejects the task: the model could not learn it, or what it would give could
 // not be taken apart again.
 func MetaTarget(context, input, output string) (string, error) {
-	context, input, output = strip(context), strip(input), strip(output)
+	context, input, output = data.PythonStrip(context), data.PythonStrip(input), data.PythonStrip(output)
 	for _, part := range []struct{ name, text string }{{"context", context}, {"input", input}, {"output", output}} {
 		switch {
 		case part.text == "":

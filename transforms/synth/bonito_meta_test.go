@@ -73,7 +73,7 @@ func TestMetaTargetIsTheInverseOfTheParse(t *testing.T) {
 		}
 		turned++
 		input, output, pipes := ParseBonito(target, c.Context)
-		if want := strip(c.Result.Input); pipes != 1 || input != want || output != strip(c.Result.Output) {
+		if want := data.PythonStrip(c.Result.Input); pipes != 1 || input != want || output != data.PythonStrip(c.Result.Output) {
 			t.Errorf("case %d: %q and %q, want %q and %q", i, input, output, want, c.Result.Output)
 		}
 	}
@@ -98,8 +98,8 @@ func FuzzMetaTarget(f *testing.F) {
 		if pipes != 1 {
 			t.Fatalf("%d pipes in %q", pipes, target)
 		}
-		if !strings.Contains(input+output+context, "{") && (in != strip(input) || out != strip(output)) {
-			t.Errorf("%q and %q, want %q and %q", in, out, strip(input), strip(output))
+		if !strings.Contains(input+output+context, "{") && (in != data.PythonStrip(input) || out != data.PythonStrip(output)) {
+			t.Errorf("%q and %q, want %q and %q", in, out, data.PythonStrip(input), data.PythonStrip(output))
 		}
 	})
 }
