@@ -10,6 +10,7 @@ import (
 
 	"cuelang.org/go/cue"
 	"cuelang.org/go/cue/ast"
+	"cuelang.org/go/cue/cuecontext"
 	"cuelang.org/go/cue/token"
 )
 
@@ -60,7 +61,7 @@ func (l *loader) settleParameters() {
 	if len(known) == 0 {
 		return
 	}
-	settled := l.value.Context().CompileString("{}")
+	settled := cuecontext.New().CompileString("{}")
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		path := cue.ParsePath(known[name].path)
 		value, ok := l.value.LookupPath(path).Default()
