@@ -58,7 +58,7 @@ func (n *Node) evaluated() *object {
 			o.add(f.name, from[0])
 		}
 	}
-	if config := bytes.TrimSpace(n.Config); len(config) > len("{}") {
+	if config := bytes.TrimSpace(n.Config); len(config) > len("{}") && config[0] == '{' { // a node without any has null
 		o.raw(config[1 : len(config)-1])
 	}
 	return &o

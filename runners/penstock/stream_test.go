@@ -454,7 +454,10 @@ func deadly() {
 		os.Exit(exitInvalid)
 	}
 	r, err := runners.Run(context.Background(), plan, runners.Options{Work: ".penstock", Log: slog.New(slog.DiscardHandler)})
-	fmt.Fprintln(os.Stderr, err, r.Err)
+	if err == nil {
+		err = r.Err
+	}
+	fmt.Fprintln(os.Stderr, err)
 	os.Exit(exitFailed)
 }
 
