@@ -257,9 +257,15 @@ func describe(v cue.Value) string {
 func (c *checker) mapping(v cue.Value, at place, t *fieldType) []byte {
 	var out bytes.Buffer
 	out.WriteByte('{')
-	for list, err := v.Fields(); err == nil && list.Next(); {
+	for list, err := v.Fields(cue.Hidden(true)); err == nil && list.Next(); {
+		here := c.child(at, list.Selector(), list.Value())
+		if list.Selector().LabelType() != cue.StringLabel {
+			name := list.Selector().String()
+			c.report(here.pos, here.String(), CodeUnknown, "CUE hides a field whose name begins with _, and drops it here", fmt.Sprintf("write %q, in quotes", name))
+			continue
+		}
 		name := list.Selector().Unquoted()
-		text := c.value(list.Value(), c.child(at, list.Selector(), list.Value()), t.elem)
+		text := c.value(list.Value(), here, t.elem)
 		if text == nil {
 			continue
 		}
