@@ -41,6 +41,14 @@ func (c *Columns) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// Input is the schema at the port in. That nothing is connected there is an error.
+func Input(in Ports) (*data.Schema, error) {
+	if s := in.Get(In); s != nil {
+		return s, nil
+	}
+	return nil, &FieldError{Field: In, Message: "takes rows, but nothing is connected"}
+}
+
 // NeedColumn checks that a schema has a column that holds one of the given kinds
 // of value (any kind if none is given). field is the configuration's field that
 // names the column.

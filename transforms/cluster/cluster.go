@@ -83,9 +83,9 @@ func newCluster(config []byte) (transforms.Node, error) {
 
 // Columns implements transforms.Node.
 func (n *Cluster) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s := in.Get(transforms.In)
-	if s == nil {
-		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
+	s, err := transforms.Input(in)
+	if err != nil {
+		return nil, err
 	}
 	column, err := needVectors(s, "column", n.config.Column)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"penstock.dev/data"
 	"penstock.dev/transforms"
+	"penstock.dev/transforms/cluster/kmeans"
 )
 
 func init() {
@@ -49,9 +50,9 @@ var _ transforms.Global = (*SelectRepresentative)(nil)
 
 // Columns implements transforms.Node.
 func (n *SelectRepresentative) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s := in.Get(transforms.In)
-	if s == nil {
-		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
+	s, err := transforms.Input(in)
+	if err != nil {
+		return nil, err
 	}
 	column, err := needVectors(s, "column", n.config.Column)
 	if err != nil {
@@ -195,7 +196,7 @@ func (n *SelectRepresentative) relevant(v *vectors, g *group, pool []int) []int 
 		return pool
 	}
 	seed := slices.MinFunc(g.members, func(a, b int) int {
-		return cmp.Or(cmp.Compare(square(v.at(a), g.centroid), square(v.at(b), g.centroid)), cmp.Compare(a, b))
+		return cmp.Or(cmp.Compare(kmeans.SquaredDistance(v.at(a), g.centroid), kmeans.SquaredDistance(v.at(b), g.centroid)), cmp.Compare(a, b))
 	})
 	relevance, likeness := make([]float64, len(pool)), make([]float64, len(pool))
 	for p, i := range pool {

@@ -121,12 +121,3 @@ func cosine(a, b []float32) float64 {
 	}
 	return ab / math.Sqrt(aa*bb)
 }
-
-// square is the squared distance of two vectors.
-func square(a, b []float32) (sum float64) {
-	for i := range a {
-		d := float64(a[i]) - float64(b[i])
-		sum += d * d
-	}
-	return sum
-}

@@ -87,9 +87,9 @@ func newCalibrate(config []byte) (transforms.Node, error) {
 
 // Columns implements transforms.Node.
 func (c *Calibrate) Columns(in transforms.Ports) (transforms.Ports, error) {
-	schema := in.Get(transforms.In)
-	if schema == nil {
-		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
+	schema, err := transforms.Input(in)
+	if err != nil {
+		return nil, err
 	}
 	var errs []error
 	column := func(field, name string, kinds ...data.Kind) int {

@@ -55,11 +55,11 @@ type form struct {
 
 // Columns implements transforms.Node.
 func (n *Publish) Columns(in transforms.Ports) (transforms.Ports, error) {
-	f := &form{schema: in.Get(transforms.In)}
-	if f.schema == nil {
-		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
-	}
+	f := &form{}
 	var err error
+	if f.schema, err = transforms.Input(in); err != nil {
+		return nil, err
+	}
 	if f.subject, err = transforms.ParseTemplate("subject", n.config.Subject, f.schema); err != nil {
 		return nil, err
 	}

@@ -182,7 +182,7 @@ func (n *WriteParquet) check() error {
 
 // Columns checks that the input can be stored.
 func (n *WriteParquet) Columns(in transforms.Ports) (transforms.Ports, error) {
-	schema, err := sinkInput(in)
+	schema, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

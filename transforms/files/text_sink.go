@@ -52,7 +52,7 @@ func newTextSink(path string, extensions []string, format func(*data.Schema) row
 
 // Columns takes every schema.
 func (s *textSink) Columns(in transforms.Ports) (transforms.Ports, error) {
-	_, err := sinkInput(in)
+	_, err := transforms.Input(in)
 	return nil, err
 }
 

@@ -122,7 +122,7 @@ type rope struct {
 }
 
 // parseHubConfig reads config.json. Anything that would change the arithmetic and is
-// not implemented is an error, never ignored.
+// not known here is an error, never ignored.
 func parseHubConfig(data []byte) (*config, error) {
 	var h hubConfig
 	if err := json.Unmarshal(data, &h); err != nil {

@@ -73,14 +73,14 @@ var solutionFields = []data.Field{
 // Columns checks that the input has a problem's columns, and adds those of the
 // solution.
 func (n *solver) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s := in.Get(transforms.In)
-	if s == nil {
-		return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
+	s, err := transforms.Input(in)
+	if err != nil {
+		return nil, err
 	}
 	if n.config.Keep > 0 && n.config.Keep >= n.config.Restart {
 		return nil, &transforms.FieldError{Field: "keep", Message: fmt.Sprintf("keeps %d of %d vectors, want fewer than restart", n.config.Keep, n.config.Restart)}
 	}
-	err := errors.Join(
+	err = errors.Join(
 		transforms.NeedColumn(s, transforms.In, columnProblem, data.String),
 		transforms.NeedColumn(s, transforms.In, columnCoefficient, data.Tensor, data.List),
 		transforms.NeedColumn(s, transforms.In, columnRHS, data.Tensor, data.List),

@@ -78,7 +78,7 @@ func newAggregate(config []byte) (transforms.Node, error) {
 }
 
 func (n *aggregate) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func newChunk(config []byte) (transforms.Node, error) {
 }
 
 func (n *chunk) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

@@ -45,14 +45,6 @@ func (p *pairs) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// input is the schema at the only input port.
-func input(in transforms.Ports) (*data.Schema, error) {
-	if s := in.Get(transforms.In); s != nil {
-		return s, nil
-	}
-	return nil, &transforms.FieldError{Field: transforms.In, Message: "takes rows, but nothing is connected"}
-}
-
 // indices are the positions of the named columns; field is the configuration's
 // field that names them. Naming none, or one twice, is an error.
 func indices(s *data.Schema, field string, columns []string) ([]int, error) {

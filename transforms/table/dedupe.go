@@ -41,7 +41,7 @@ func newDedupe(config []byte) (transforms.Node, error) {
 }
 
 func (n *dedupe) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

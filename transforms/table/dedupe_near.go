@@ -90,7 +90,7 @@ func newDedupeNear(config []byte) (transforms.Node, error) {
 }
 
 func (n *dedupeNear) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

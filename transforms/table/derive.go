@@ -53,7 +53,7 @@ func newDerive(config []byte) (transforms.Node, error) {
 }
 
 func (d *derive) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

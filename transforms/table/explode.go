@@ -44,7 +44,7 @@ func newExplode(config []byte) (transforms.Node, error) {
 // Columns says what comes out, and refuses an input that does not fit: the error
 // names the field, and the checker finds its place in the user's file.
 func (n *explode) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

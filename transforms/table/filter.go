@@ -40,7 +40,7 @@ func newFilter(config []byte) (transforms.Node, error) {
 }
 
 func (f *filter) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

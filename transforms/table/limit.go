@@ -36,7 +36,7 @@ func newLimit(config []byte) (transforms.Node, error) {
 }
 
 func (n *limit) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	return transforms.OutPort(s), err
 }
 

@@ -38,7 +38,7 @@ func newRename(config []byte) (transforms.Node, error) {
 }
 
 func (n *rename) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

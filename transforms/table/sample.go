@@ -44,7 +44,7 @@ func newSample(config []byte) (transforms.Node, error) {
 }
 
 func (n *sample) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

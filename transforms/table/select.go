@@ -87,7 +87,7 @@ func without(n int, drop []int) []int {
 }
 
 func (p *projection) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

@@ -40,7 +40,7 @@ func newSort(config []byte) (transforms.Node, error) {
 }
 
 func (n *sorter) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

@@ -75,7 +75,7 @@ func (f Fractions) check() error {
 }
 
 func (n *split) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

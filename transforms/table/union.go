@@ -35,7 +35,7 @@ func newUnion(config []byte) (transforms.Node, error) {
 }
 
 func (n *union) Columns(in transforms.Ports) (transforms.Ports, error) {
-	if _, err := input(in); err != nil {
+	if _, err := transforms.Input(in); err != nil {
 		return nil, err
 	}
 	first := in[0].Schema

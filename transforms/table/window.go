@@ -108,7 +108,7 @@ func newWindow(config []byte) (transforms.Node, error) {
 
 // Columns implements transforms.Node.
 func (n *window) Columns(in transforms.Ports) (transforms.Ports, error) {
-	s, err := input(in)
+	s, err := transforms.Input(in)
 	if err != nil {
 		return nil, err
 	}

@@ -199,8 +199,6 @@ type recent struct {
 // maxRecent is more than the events that may be under way: those are what comes again.
 const maxRecent = 1 << 17
 
-func recentID(id string) digest { return digestOf([]byte(id)) }
-
 func (r *recent) has(id digest) bool { return r.known[id] }
 
 func (r *recent) add(id digest) {

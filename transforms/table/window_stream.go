@@ -93,7 +93,7 @@ func (w *windows) Add(_ context.Context, id string, r *data.Record, stored func(
 	if ahead := at.Sub(w.now()); ahead > w.config.Ahead.Duration {
 		return transforms.Reject("ahead", "column %s is %v ahead of the clock, more than %v", w.config.Time, ahead.Round(time.Second), w.config.Ahead.Duration)
 	}
-	row := loggedRow{id: recentID(id), time: at.UnixMicro(), values: r.Values}
+	row := loggedRow{id: digestOf([]byte(id)), time: at.UnixMicro(), values: r.Values}
 	if row.time < -farthest {
 		return transforms.Reject("time", "column %s is %v", w.config.Time, at)
 	}

@@ -211,7 +211,7 @@ func (f *fit) run(ctx context.Context) (*Result, error) {
 	}
 	r.Centroids, r.Labels, r.Squares = f.centroids, f.labels, f.squares
 	for i, label := range f.labels {
-		f.squares[i] = distance(f.vector(i), f.centroid(label))
+		f.squares[i] = SquaredDistance(f.vector(i), f.centroid(label))
 		r.Inertia += f.squares[i]
 	}
 	return r, nil
@@ -219,9 +219,9 @@ func (f *fit) run(ctx context.Context) (*Result, error) {
 
 func (f *fit) centroid(k int) []float32 { return f.centroids[k*f.width : (k+1)*f.width] }
 
-// distance is the squared distance of two vectors, without the cancellation of the
+// SquaredDistance is that of two vectors of one length, without the cancellation of the
 // form that assign uses.
-func distance(a, b []float32) (sum float64) {
+func SquaredDistance(a, b []float32) (sum float64) {
 	for i := range a {
 		d := float64(a[i]) - float64(b[i])
 		sum += d * d

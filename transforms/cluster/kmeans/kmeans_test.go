@@ -44,9 +44,9 @@ func TestFixedPoint(t *testing.T) {
 		inertia := 0.0
 		for i, label := range r.Labels {
 			v := x[i*width : (i+1)*width]
-			own := distance(v, r.Centroids[label*width:(label+1)*width])
+			own := SquaredDistance(v, r.Centroids[label*width:(label+1)*width])
 			for c := range k {
-				if d := distance(v, r.Centroids[c*width:(c+1)*width]); d < own-1e-4 {
+				if d := SquaredDistance(v, r.Centroids[c*width:(c+1)*width]); d < own-1e-4 {
 					t.Errorf("k %d: vector %d is in cluster %d at %g, but %d is at %g", k, i, label, own, c, d)
 				}
 			}
